@@ -1,0 +1,73 @@
+//! Notify words: sleeping on a `u32` in shared memory, and the rule that no wake is lost.
+//!
+//! Three words work together. `notify` (written by who rings) is the word that a sleeper waits
+//! on. `parked` (written by who sleeps) says that it sleeps and for what, so that ringing, a
+//! system call, happens only when it must, and once per park. The ring's `tail` or `head` says
+//! whether there is work.
+//!
+//! ```text
+//!  producer                                waiter
+//!  p1  tail.store(Release)                 w0  n = notify.load(Acquire)
+//!  p2  fence(SeqCst)                       w1  parked.store(Relaxed)
+//!  p3  parked.load(Relaxed); if it is      w2  fence(SeqCst)
+//!      set and its epoch is new:           w3  re-check all that can wake it
+//!      notify.fetch_add(1, Release), wake  w4  sleep while notify == n
+//! ```
+//!
+//! Why no wake is lost. The two fences are totally ordered. If p2 comes before w2, then w3 sees
+//! the record of p1 and the waiter does not sleep. If w2 comes before p2, then p3 sees the flag of
+//! w1 and rings; a ring that falls between w0 and w4 has changed `notify`, so that w4 returns at
+//! once, and a later one wakes the sleeper. `n` must be loaded before w3: loaded after it, a ring
+//! that came between the two would already be in `n`, and w4 would sleep through it.
+//!
+//! The same pair, with the roles exchanged, serves `head` towards a producer that waits for room.
+//!
+//! | pair | strong at | what it orders |
+//! |---|---|---|
+//! | `park` | p2 and w2, `fence(SeqCst)` | a publication against a park |
+//! | `ring-notify` | p3 `notify.fetch_add(Release)`, w0 `notify.load(Acquire)` | what the ringer did before ringing, for who is woken by value |
+//!
+//! Sleeping itself is the platform's: one table below picks it.
+
+mod clock;
+mod parked;
+#[cfg(not(loom))]
+mod policy;
+#[cfg(not(loom))]
+mod reentrant;
+
+#[cfg(loom)]
+#[path = "model.rs"]
+mod platform;
+#[cfg(all(target_os = "linux", not(loom)))]
+#[path = "linux.rs"]
+mod platform;
+#[cfg(all(not(target_os = "linux"), not(loom)))]
+#[path = "elsewhere.rs"]
+mod platform;
+
+pub use clock::{Deadline, Moment};
+pub use parked::{Bell, Park, Parked, Wake, reason};
+pub use platform::{wait, wake};
+#[cfg(not(loom))]
+pub use policy::{Ladder, WaitPolicy};
+#[cfg(not(loom))]
+pub use reentrant::{ReentrantGuard, ReentrantLock};
+
+/// Who may wait on a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Threads of this process, through one mapping.
+    Process,
+    /// Any process that maps the word.
+    Shared,
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// The word was no longer the expected one, somebody woke us, or a signal came: look again.
+    Look,
+    /// The moment has passed.
+    TimedOut,
+}
