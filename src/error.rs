@@ -22,6 +22,11 @@ pub enum Misuse {
     },
     /// A proxy of another link was passed.
     ForeignProxy,
+    /// A message that cannot be written, however much room there is.
+    Unencodable {
+        /// Why.
+        error: crate::wire::EncodeError,
+    },
     /// A blocking call towards an end that nobody serves.
     NotServed,
     /// A thread that is serving this link blocked on it in a way that could never end.
@@ -59,6 +64,7 @@ impl fmt::Display for Misuse {
                 write!(f, "message of {len} bytes where at most {max} fit")
             }
             Self::ForeignProxy => f.write_str("proxy belongs to another link"),
+            Self::Unencodable { error } => write!(f, "message cannot be written: {error}"),
             Self::NotServed => f.write_str("the other end does not serve this lane"),
             Self::WouldDeadlock => {
                 f.write_str("a thread that serves this link would wait for itself")

@@ -317,10 +317,8 @@ impl Claim<'_> {
     fn relocate(&mut self, start: u64, written: usize) {
         let from = self.payload();
         self.start = start;
-        let to = self.payload();
-        let (low, high) = (from.min(to), from.max(to) + written);
-        let span = self.producer.bytes.slice_mut(low, high - low);
-        span.copy_within(from - low..from - low + written, to - low);
+        // Not through a slice of both places: unread records may lie between them.
+        self.producer.bytes.copy_within(from, self.payload(), written);
     }
 
     /// Writes the pad and the skip between the producer's position and the record.

@@ -19,6 +19,7 @@ struct Tracker {
 
 impl Tracker {
     #[cfg(loom)]
+    #[allow(clippy::arc_with_non_send_sync, reason = "loom's cells are shared by its own threads")]
     fn new(len: usize) -> Self {
         let words = (0..len.div_ceil(8)).map(|_| loom::cell::UnsafeCell::new(())).collect();
         Self { words: Some(Arc::new(words)) }
@@ -73,6 +74,20 @@ impl OwnBytes {
         // SAFETY: in bounds by `Span::at`; by the contract of `OwnRegion::new` nobody else writes
         // here, and `&mut self` excludes a second slice of this window.
         unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), len) }
+    }
+
+    /// Copies `len` bytes from offset `from` to offset `to`; the two runs may overlap. What lies
+    /// between them is not touched: the peer may be reading it.
+    ///
+    /// # Panics
+    /// Where they do not lie within the window.
+    pub fn copy_within(&mut self, from: usize, to: usize, len: usize) {
+        let (source, target) = (self.span.at(from, len, 1), self.span.at(to, len, 1));
+        self.tracker.read(from, len);
+        self.tracker.write(to, len);
+        // SAFETY: both are in bounds by `Span::at`; `ptr::copy` lets them overlap. By the contract
+        // of `OwnRegion::new` nobody else writes here, and `&mut self` excludes a slice.
+        unsafe { std::ptr::copy(source.as_ptr(), target.as_ptr(), len) };
     }
 
     /// Stores a word at `offset`, a multiple of 8.

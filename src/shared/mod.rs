@@ -31,5 +31,5 @@ pub use bytes::{OwnBytes, PeerBytes, SharedBytes, bytes};
 pub use liar::Liar;
 pub use region::{OwnRegion, PeerRegion};
 #[cfg(loom)]
-pub(crate) use words::FutexModel;
+pub use words::FutexModel;
 pub use words::{OwnU32, OwnU64, PeerU32, PeerU64, word_u32, word_u64};

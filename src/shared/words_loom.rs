@@ -10,7 +10,7 @@ use crate::sync::{AtomicU32, AtomicU64, Relaxed};
 
 /// A futex word: the kernel compares and sleeps under a lock, so the model does too.
 #[derive(Debug)]
-pub(crate) struct FutexModel {
+pub struct FutexModel {
     pub(crate) value: AtomicU32,
     pub(crate) lock: Mutex<()>,
     pub(crate) changed: Condvar,
@@ -23,7 +23,8 @@ macro_rules! word {
         pub struct $own(Arc<$inner>);
 
         impl $own {
-            pub(crate) fn atomic(&self) -> &$inner {
+            /// The word itself, to wait on.
+            pub fn atomic(&self) -> &$inner {
                 &self.0
             }
             /// Loads the word.
@@ -49,7 +50,8 @@ macro_rules! word {
         pub struct $peer(Arc<$inner>);
 
         impl $peer {
-            pub(crate) fn atomic(&self) -> &$inner {
+            /// The word itself, to wait on.
+            pub fn atomic(&self) -> &$inner {
                 &self.0
             }
             /// Loads the word, once.

@@ -1,12 +1,14 @@
 //! [`Decoder`]: a control part, read. The twin of [`encode`](super::Encoder), section by section.
 
+mod values;
+
 use std::slice::ChunksExact;
 
 use super::frame::UNREF_LEN;
 use super::reply::{Failure, Reply, Status};
 use super::trap::{Request, Trap};
-use super::value::{CANONICAL_NAN, Key, Thrown, Value};
-use super::{DecodeError, Pointer, tag};
+use super::value::Thrown;
+use super::{DecodeError, Pointer};
 
 /// A buffer area, which may lie in memory that its writer changes meanwhile.
 pub trait BufferArea {
@@ -75,11 +77,11 @@ impl Default for Limits {
 /// use trapline::wire::{DecodeError, Decoder, Limits, Reply, Status, Value};
 ///
 /// let control = [0x08, 2, b'h', b'i'];
-/// let decoder = Decoder::new(&control, [].as_slice(), &Limits::default());
+/// let mut decoder = Decoder::new(&control, [].as_slice(), &Limits::default());
 /// let reply = decoder.reply(Status::Value as u8, &mut Ok);
 /// assert_eq!(reply, Ok(Reply::Value("hi".into())));
 ///
-/// let decoder = Decoder::new(&control[..3], [].as_slice(), &Limits::default());
+/// let mut decoder = Decoder::new(&control[..3], [].as_slice(), &Limits::default());
 /// let reply = decoder.reply(Status::Value as u8, &mut Ok);
 /// assert_eq!(reply, Err(DecodeError::Truncated { needed: 2, left: 1 }));
 /// ```
@@ -131,7 +133,7 @@ impl<'a, B: BufferArea + ?Sized> Decoder<'a, B> {
     /// What is wrong with it, or an error of `resolve`.
     #[inline]
     pub fn request<R>(
-        mut self,
+        &mut self,
         op: u8,
         resolve: &mut impl FnMut(Pointer) -> Result<R, DecodeError>,
     ) -> Result<Request<'a, R>, DecodeError> {
@@ -168,7 +170,7 @@ impl<'a, B: BufferArea + ?Sized> Decoder<'a, B> {
     /// What is wrong with it, or an error of `resolve`.
     #[inline]
     pub fn reply<R>(
-        mut self,
+        &mut self,
         status: u8,
         resolve: &mut impl FnMut(Pointer) -> Result<R, DecodeError>,
     ) -> Result<Reply<R>, DecodeError> {
@@ -194,117 +196,8 @@ impl<'a, B: BufferArea + ?Sized> Decoder<'a, B> {
     // Frames without values.
 
     /// The body of a DATA frame: all that is left.
-    pub fn data(self) -> &'a [u8] {
+    pub fn data(&self) -> &'a [u8] {
         self.rest
-    }
-
-    // Values.
-
-    #[inline]
-    fn take_values<R>(
-        &mut self,
-        resolve: &mut impl FnMut(Pointer) -> Result<R, DecodeError>,
-    ) -> Result<Vec<Value<R>>, DecodeError> {
-        let count = u32::from_le_bytes(self.take()?) as usize;
-        // A value has one byte at least, so memory is set aside for no more than are there.
-        if count > self.rest.len() {
-            return Err(DecodeError::Truncated { needed: count, left: self.rest.len() });
-        }
-        if count > self.nodes {
-            return Err(DecodeError::TooManyNodes { limit: self.limits.nodes });
-        }
-        let mut values = Vec::with_capacity(count);
-        for _ in 0..count {
-            values.push(self.take_value(1, resolve)?);
-        }
-        Ok(values)
-    }
-
-    #[inline]
-    fn take_value<R>(
-        &mut self,
-        depth: usize,
-        resolve: &mut impl FnMut(Pointer) -> Result<R, DecodeError>,
-    ) -> Result<Value<R>, DecodeError> {
-        if depth > self.limits.depth {
-            return Err(DecodeError::TooDeep { limit: self.limits.depth });
-        }
-        let left = self.nodes.checked_sub(1);
-        self.nodes = left.ok_or(DecodeError::TooManyNodes { limit: self.limits.nodes })?;
-        let [tag] = self.take()?;
-        Ok(match tag {
-            tag::UNDEFINED => Value::Undefined,
-            tag::NULL => Value::Null,
-            tag::FALSE => Value::Bool(false),
-            tag::TRUE => Value::Bool(true),
-            tag::I8 => Value::Number(i8::from_le_bytes(self.take()?).into()),
-            tag::I32 => Value::Number(i32::from_le_bytes(self.take()?).into()),
-            tag::F64 => Value::Number(self.take_number()?),
-            tag::STRING_8 | tag::STRING_32 => Value::String(self.take_owned(tag)?),
-            tag::BYTES => Value::Bytes(self.take_bytes()?),
-            tag::POINTER => Value::Reference(self.take_pointer(resolve)?),
-            _ => return Err(DecodeError::UnknownTag(tag)),
-        })
-    }
-
-    /// Any NaN becomes the one NaN: engines hide pointers in the bits of others.
-    #[inline]
-    fn take_number(&mut self) -> Result<f64, DecodeError> {
-        let n = f64::from_le_bytes(self.take()?);
-        Ok(if n.is_nan() { f64::from_bits(CANONICAL_NAN) } else { n })
-    }
-
-    fn take_string(&mut self) -> Result<String, DecodeError> {
-        let [tag] = self.take()?;
-        self.take_owned(tag)
-    }
-
-    fn take_owned(&mut self, tag: u8) -> Result<String, DecodeError> {
-        let text = self.take_text(tag)?;
-        self.spend(text.len())?;
-        Ok(text.to_owned())
-    }
-
-    #[inline]
-    fn take_text(&mut self, tag: u8) -> Result<&'a str, DecodeError> {
-        let len = match tag {
-            tag::STRING_8 => u8::from_le_bytes(self.take()?).into(),
-            tag::STRING_32 => u32::from_le_bytes(self.take()?) as usize,
-            _ => return Err(DecodeError::UnknownTag(tag)),
-        };
-        let text = self.take_slice(len)?;
-        std::str::from_utf8(text).map_err(|e| DecodeError::InvalidUtf8 { valid: e.valid_up_to() })
-    }
-
-    fn take_bytes(&mut self) -> Result<Vec<u8>, DecodeError> {
-        let offset = u32::from_le_bytes(self.take()?);
-        let len = u32::from_le_bytes(self.take()?);
-        let (start, size) = (offset as usize, len as usize);
-        if start.checked_add(size).is_none_or(|end| end > self.area_len) {
-            return Err(DecodeError::BufferOutside { offset, len, area: self.area_len });
-        }
-        self.spend(size)?;
-        Ok(if size == 0 { Vec::new() } else { self.area.read_vec(start, size) })
-    }
-
-    // Pointers and keys.
-
-    #[inline]
-    fn take_pointer<R>(
-        &mut self,
-        resolve: &mut impl FnMut(Pointer) -> Result<R, DecodeError>,
-    ) -> Result<R, DecodeError> {
-        let bits = u64::from_le_bytes(self.take()?);
-        resolve(Pointer::from_bits(bits).ok_or(DecodeError::StalePointer(bits))?)
-    }
-
-    #[inline]
-    fn take_key(&mut self) -> Result<Key<'a>, DecodeError> {
-        let [tag] = self.take()?;
-        if tag == tag::INDEX {
-            return Ok(Key::Index(u32::from_le_bytes(self.take()?)));
-        }
-        self.take_text(tag).map(Key::String)
     }
 
     // Bytes.

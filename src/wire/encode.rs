@@ -1,11 +1,13 @@
 //! [`Encoder`]: a frame, written straight into the room of a transport. The twin of
 //! [`decode`](super::Decoder), section by section.
 
+mod values;
+
 use super::frame::{AREA_ALIGN, Flags, FrameHeader, FrameKind, HEADER_LEN, MAX_DEPTH, UNREF_LEN};
 use super::reply::{Failure, Status};
 use super::trap::Trap;
-use super::value::{CANONICAL_NAN, Key, Thrown, Value};
-use super::{EncodeError, Pointer, Room, tag};
+use super::value::{Key, Thrown, Value};
+use super::{EncodeError, Pointer, Room};
 
 /// Buffers start at a multiple of this in the buffer area.
 const BUFFER_ALIGN: u32 = 16;
@@ -217,14 +219,15 @@ impl<'v, W: Room> Encoder<'v, W> {
         Ok(())
     }
 
-    /// Writes the buffers and the header, and returns the length of the frame.
+    /// Writes the buffers and the header, and returns the length of the frame. The encoder is done
+    /// then.
     ///
     /// [`Flags::NESTED`] is set where [`nested`](Self::nested) was called, and not otherwise.
     ///
     /// # Errors
     /// No room, or a `depth` above [`MAX_DEPTH`].
     #[inline]
-    pub fn finish(mut self, flags: Flags, depth: u8, id: u64) -> Result<usize, EncodeError> {
+    pub fn finish(&mut self, flags: Flags, depth: u8, id: u64) -> Result<usize, EncodeError> {
         debug_assert!(!flags.contains(Flags::NESTED), "nested() sets it");
         if depth > MAX_DEPTH {
             return Err(EncodeError::TooDeep { limit: MAX_DEPTH });
@@ -249,101 +252,6 @@ impl<'v, W: Room> Encoder<'v, W> {
         Ok(len)
     }
 
-    // Values.
-
-    #[inline]
-    fn put_values<R>(
-        &mut self,
-        values: &'v [Value<R>],
-        refs: &mut impl FnMut(&R) -> Result<Pointer, EncodeError>,
-    ) -> Result<(), EncodeError> {
-        self.put(four_bytes(values.len())?.to_le_bytes())?;
-        values.iter().try_for_each(|value| self.put_value(value, refs))
-    }
-
-    #[inline]
-    fn put_value<R>(
-        &mut self,
-        value: &'v Value<R>,
-        refs: &mut impl FnMut(&R) -> Result<Pointer, EncodeError>,
-    ) -> Result<(), EncodeError> {
-        match value {
-            Value::Undefined => self.put([tag::UNDEFINED]),
-            Value::Null => self.put([tag::NULL]),
-            Value::Bool(false) => self.put([tag::FALSE]),
-            Value::Bool(true) => self.put([tag::TRUE]),
-            Value::Number(n) => self.put_number(*n),
-            Value::String(s) => self.put_text(s),
-            Value::Bytes(b) => self.put_bytes(b),
-            Value::Reference(r) => self.put_tagged(tag::POINTER, refs(r)?.to_bits().to_le_bytes()),
-        }
-    }
-
-    /// The shortest form that gives the same number back; the bits of a NaN are not kept.
-    #[inline]
-    fn put_number(&mut self, n: f64) -> Result<(), EncodeError> {
-        let integral = n as i32;
-        // By their bits, so that -0 is no integer.
-        if f64::from(integral).to_bits() != n.to_bits() {
-            let bits = if n.is_nan() { CANONICAL_NAN } else { n.to_bits() };
-            return self.put_tagged(tag::F64, bits.to_le_bytes());
-        }
-        match i8::try_from(integral) {
-            Ok(small) => self.put_tagged(tag::I8, small.to_le_bytes()),
-            Err(_) => self.put_tagged(tag::I32, integral.to_le_bytes()),
-        }
-    }
-
-    #[inline]
-    fn put_text(&mut self, text: &str) -> Result<(), EncodeError> {
-        let len = text_len(text)?;
-        write_text(self.reserve(len)?, text);
-        Ok(())
-    }
-
-    /// Notes a buffer for `put_area` and writes where it will be. An empty one needs no place.
-    fn put_bytes(&mut self, bytes: &'v [u8]) -> Result<(), EncodeError> {
-        let len = four_bytes(bytes.len())?;
-        let mut offset = 0;
-        if len != 0 {
-            if self.buffers.len() == usize::from(u16::MAX) {
-                return Err(EncodeError::TooManyBuffers { max: u16::MAX.into() });
-            }
-            let end = |offset: &u32| offset.checked_add(len);
-            let next = self.area_len.checked_next_multiple_of(BUFFER_ALIGN);
-            (offset, self.area_len) = next
-                .and_then(|offset| Some((offset, end(&offset)?)))
-                .ok_or(EncodeError::TooLong { len: bytes.len(), max: u32::MAX as usize })?;
-            self.buffers.push(bytes);
-        }
-        let descriptor = self.reserve(9)?;
-        descriptor[0] = tag::BYTES;
-        descriptor[1..5].copy_from_slice(&offset.to_le_bytes());
-        descriptor[5..].copy_from_slice(&len.to_le_bytes());
-        Ok(())
-    }
-
-    // Pointers and keys.
-
-    /// One reservation for both, because they are the whole of a `get`.
-    #[inline]
-    fn put_target_and_key(&mut self, target: Pointer, key: Key<'_>) -> Result<(), EncodeError> {
-        let key_len = match key {
-            Key::String(name) => text_len(name)?,
-            Key::Index(_) => 5,
-        };
-        let (pointer, rest) = self.reserve(8 + key_len)?.split_at_mut(8);
-        pointer.copy_from_slice(&target.to_bits().to_le_bytes());
-        match key {
-            Key::String(name) => write_text(rest, name),
-            Key::Index(index) => {
-                rest[0] = tag::INDEX;
-                rest[1..].copy_from_slice(&index.to_le_bytes());
-            }
-        }
-        Ok(())
-    }
-
     // Bytes.
 
     #[inline]
@@ -355,14 +263,6 @@ impl<'v, W: Room> Encoder<'v, W> {
     #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), EncodeError> {
         self.reserve(N)?.copy_from_slice(&bytes);
-        Ok(())
-    }
-
-    #[inline]
-    fn put_tagged<const N: usize>(&mut self, tag: u8, body: [u8; N]) -> Result<(), EncodeError> {
-        let slot = self.reserve(1 + N)?;
-        slot[0] = tag;
-        slot[1..].copy_from_slice(&body);
         Ok(())
     }
 
@@ -411,24 +311,4 @@ impl<'v, W: Room> Encoder<'v, W> {
 #[inline]
 fn four_bytes(len: usize) -> Result<u32, EncodeError> {
     u32::try_from(len).map_err(|_| EncodeError::TooLong { len, max: u32::MAX as usize })
-}
-
-/// Bytes of a text with its tag and length.
-#[inline]
-fn text_len(text: &str) -> Result<usize, EncodeError> {
-    let short = four_bytes(text.len())? <= u8::MAX.into();
-    Ok(if short { 2 } else { 5 } + text.len())
-}
-
-/// Writes tag, length and text into `slot`, which is [`text_len`] long.
-#[inline]
-fn write_text(slot: &mut [u8], text: &str) {
-    let (head, body) = slot.split_at_mut(slot.len() - text.len());
-    if let [tag, len] = head {
-        (*tag, *len) = (tag::STRING_8, text.len() as u8);
-    } else {
-        head[0] = tag::STRING_32;
-        head[1..].copy_from_slice(&(text.len() as u32).to_le_bytes());
-    }
-    body.copy_from_slice(text.as_bytes());
 }

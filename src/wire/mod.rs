@@ -35,7 +35,7 @@
 //!
 //! let (header, control) = room.frame(len).split_at(HEADER_LEN);
 //! let header = FrameHeader::parse(header.try_into()?, len)?;
-//! let decoder = Decoder::new(control, [].as_slice(), &Limits::default());
+//! let mut decoder = Decoder::new(control, [].as_slice(), &Limits::default());
 //! let request = decoder.request(header.op, &mut Ok)?;
 //! assert_eq!(request, Request::Get { target: global, key: Key::String("answer") });
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -19,7 +19,10 @@ impl<'js> Entered<'_, 'js> {
     ///
     /// # Errors
     /// A `TypeError` where it is detached, a `RangeError` where there is no memory for the copy.
-    pub(crate) fn bytes_of(&self, object: rquickjs::Object<'js>) -> Result<Vec<u8>, Thrown<Object>> {
+    pub(crate) fn bytes_of(
+        &self,
+        object: rquickjs::Object<'js>,
+    ) -> Result<Vec<u8>, Thrown<Object>> {
         let buffer = ArrayBuffer::from_object(object);
         let Some(memory) = buffer.as_ref().and_then(ArrayBuffer::as_raw) else {
             // An empty buffer may have no memory either, but then nothing is thrown.

@@ -25,11 +25,7 @@ impl QuickJs {
     }
 
     /// Not a host function: those take no symbols and no bigints, which a script may well print.
-    fn writer<'js>(
-        &self,
-        js: &Entered<'_, 'js>,
-        name: &str,
-    ) -> rquickjs::Result<Function<'js>> {
+    fn writer<'js>(&self, js: &Entered<'_, 'js>, name: &str) -> rquickjs::Result<Function<'js>> {
         let host = Rc::downgrade(&self.host);
         let write = move |ctx: Ctx<'js>, args: Rest<Js<'js>>| write_line(&host, ctx, &args.0);
         Function::new(js.ctx.clone(), write)?.with_name(name)

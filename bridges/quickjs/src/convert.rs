@@ -3,7 +3,7 @@
 //! Nothing is lost on the way: what has no counterpart yet (symbols, bigints, strings with lone
 //! surrogates) is a `TypeError`.
 
-use rquickjs::{ArrayBuffer, IntoAtom, Type, Value as Js};
+use rquickjs::{ArrayBuffer, Atom, Type, Value as Js};
 use trapline::{Key, Thrown, Value};
 
 use crate::enter::Entered;
@@ -30,7 +30,7 @@ impl<'js> Entered<'_, 'js> {
         })
     }
 
-    pub(crate) fn string(&self, text: &str) -> Result<Js<'js>, Thrown<Object>> {
+    fn string(&self, text: &str) -> Result<Js<'js>, Thrown<Object>> {
         let string = rquickjs::String::from_str(self.ctx.clone(), text);
         Ok(self.caught(string)?.into_value())
     }
@@ -45,11 +45,24 @@ impl<'js> Entered<'_, 'js> {
         }
     }
 
+    /// A property key that has crossed.
+    ///
+    /// # Errors
+    /// What the engine throws where it is out of memory.
+    pub(crate) fn to_atom(&self, key: Key<'_>) -> Result<Atom<'js>, Thrown<Object>> {
+        let ctx = self.ctx.clone();
+        match key {
+            Key::String(name) => self.caught(Atom::from_str(ctx, name)),
+            Key::Index(index) => self.caught(Atom::from_u32(ctx, index)),
+            _ => Err(cannot_cross("key of this kind")),
+        }
+    }
+
     /// A value of the engine, ready to cross.
     ///
     /// # Errors
     /// A `TypeError` that names what cannot cross.
-    pub(crate) fn from_js(&self, value: Js<'js>) -> Result<Value<Object>, Thrown<Object>> {
+    pub(crate) fn to_value(&self, value: Js<'js>) -> Result<Value<Object>, Thrown<Object>> {
         if let Some(n) = value.as_number() {
             return Ok(Value::Number(n));
         }
@@ -61,11 +74,11 @@ impl<'js> Entered<'_, 'js> {
                 Ok(Value::Bytes(self.bytes_of(object)?))
             }
             Ok(object) => Ok(Value::Reference(Object::hold(self, object))),
-            Err(primitive) => self.from_primitive(&primitive),
+            Err(primitive) => self.primitive_to_value(&primitive),
         }
     }
 
-    fn from_primitive(&self, value: &Js<'js>) -> Result<Value<Object>, Thrown<Object>> {
+    fn primitive_to_value(&self, value: &Js<'js>) -> Result<Value<Object>, Thrown<Object>> {
         match (value.type_of(), value.as_string()) {
             (Type::Undefined, _) => Ok(Value::Undefined),
             (Type::Null, _) => Ok(Value::Null),
@@ -82,17 +95,4 @@ impl<'js> Entered<'_, 'js> {
 
 fn cannot_cross(what: &str) -> Thrown<Object> {
     Thrown::type_error(format!("a {what} cannot cross yet"))
-}
-
-/// A key of the wire as a property key of the engine.
-pub(crate) struct PropertyKey<'a>(pub(crate) Key<'a>);
-
-impl<'js> IntoAtom<'js> for PropertyKey<'_> {
-    fn into_atom(self, ctx: &rquickjs::Ctx<'js>) -> rquickjs::Result<rquickjs::Atom<'js>> {
-        match self.0 {
-            Key::String(name) => name.into_atom(ctx),
-            Key::Index(index) => index.into_atom(ctx),
-            other => other.to_string().into_atom(ctx),
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rquickjs::{Context, Ctx, Persistent, Runtime, Value};
 
 use crate::intrinsics::Intrinsics;
+use crate::memory::Memory;
 use crate::watch::Watch;
 use crate::{CreateError, Limits};
 
@@ -19,8 +20,7 @@ pub(crate) struct Engine {
     /// It is the one object that no script can catch, so host functions pass it on.
     pub(crate) uncatchable: RefCell<Option<Persistent<Value<'static>>>>,
     pub(crate) context: Context,
-    #[expect(dead_code, reason = "dropped last")]
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     pub(crate) watch: Rc<Watch>,
     /// How many entries are on the thread's stack; 0 between top-level traps.
     pub(crate) depth: Cell<usize>,
@@ -29,12 +29,12 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(limits: &Limits) -> Result<Rc<Self>, CreateError> {
         limits.check()?;
-        let runtime = Runtime::new().map_err(refused)?;
+        let memory = Memory::new(limits.memory);
+        let runtime = Runtime::new_with_alloc(memory.allocator()).map_err(refused)?;
         let context = Context::full(&runtime).map_err(refused)?;
         let intrinsics = context.with(|ctx| Intrinsics::take(&ctx).map_err(|e| told(&ctx, e)))?;
-        runtime.set_memory_limit(limits.memory);
         runtime.set_max_stack_size(limits.stack);
-        let watch = Rc::new(Watch::new(limits.time));
+        let watch = Rc::new(Watch::new(limits.time, memory));
         let hook = Rc::clone(&watch);
         runtime.set_interrupt_handler(Some(Box::new(move || hook.interrupts())));
         let (uncatchable, depth) = (RefCell::default(), Cell::default());

@@ -37,10 +37,12 @@ impl Engine {
         if self.depth.get() > 0 {
             // A host function that ignores errors could otherwise go on from trap to trap, none
             // long enough for the interrupt hook to be asked.
-            return match self.watch.due() {
-                Some(stop @ Stop::Time(_)) => Err(stop.thrown()),
-                _ => self.enter(trap),
-            };
+            if let Some(stop @ Stop::Time(_)) = self.watch.due() {
+                return Err(stop.thrown());
+            }
+            let result = self.enter(trap);
+            self.watch.forget_cancelled();
+            return result;
         }
         self.watch.start();
         let result = self.enter(|js| {
@@ -50,7 +52,19 @@ impl Engine {
         });
         self.watch.finish();
         self.uncatchable.take();
+        if self.watch.memory.has_refused() {
+            self.renew_memory();
+        }
         result
+    }
+
+    /// After a script was out of memory: collects what is garbage, and lets the engine collect
+    /// again before the memory is full. By itself it waits for half as much again as it kept the
+    /// last time, which can be beyond the limit.
+    #[cold]
+    fn renew_memory(&self) {
+        self.runtime.run_gc();
+        self.runtime.set_gc_threshold(self.watch.memory.limit() / 2);
     }
 
     /// Enters, without starting the clock: for what runs no script.

@@ -67,7 +67,7 @@ impl QuickJs {
         function: &HostFunction,
         args: Vec<Js<'js>>,
     ) -> Result<Js<'js>, Thrown<Object>> {
-        let args = args.into_iter().map(|arg| js.from_js(arg)).collect::<Result<_, _>>()?;
+        let args = args.into_iter().map(|arg| js.to_value(arg)).collect::<Result<_, _>>()?;
         let caller = Caller::current().unwrap_or_else(Caller::detached);
         // A panic must not unwind into the engine, nor be taken for an error of a later call.
         let outcome = catch_unwind(AssertUnwindSafe(|| function(self, &caller, args)));

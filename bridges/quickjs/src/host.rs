@@ -94,7 +94,7 @@ impl QuickJs {
     pub fn evaluate(&self, source: &str, file_name: &str) -> Result<Value<Object>, Thrown<Object>> {
         self.engine().run(|js| {
             let value = js.evaluate(source, file_name)?;
-            js.from_js(value)
+            js.to_value(value)
         })
     }
 

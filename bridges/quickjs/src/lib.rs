@@ -52,10 +52,11 @@
 //!
 //! [`Limits`] bound its memory, its time and its stack. A script that goes beyond them, or whose
 //! caller has cancelled the request, ends with an error, and the engine stays usable. A stop for
-//! time passes every `catch` and `finally`. The clock is looked at where the engine allows it, which
-//! is not inside every built-in operation: against a script that means harm, give the engine a
-//! process of its own, whose end the link detects. `trapline.load` reads any file that the process
-//! may read; a host that does not want that deletes the global before it runs a script.
+//! time passes every `catch` and `finally`. It can be late, because not every built-in operation of
+//! the engine looks at the clock: against a script that means harm, give the engine a process of
+//! its own, which can be ended from outside, and whose end the link detects. `trapline.load` reads
+//! any file that the process may read; a host that does not want that deletes the global before it
+//! runs a script.
 //!
 //! # Ownership
 //!
@@ -76,6 +77,7 @@ mod intrinsics;
 mod jobs;
 mod limits;
 mod load;
+mod memory;
 mod object;
 mod reflect;
 mod text;

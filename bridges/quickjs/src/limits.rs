@@ -16,13 +16,16 @@ use crate::CreateError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes that the engine may allocate, from 1 MiB. Default: 256 MiB. Beyond it, scripts see an
-    /// `InternalError: out of memory`.
+    /// `InternalError: out of memory`, or `null` where not even that error fits. 256 KiB more
+    /// are kept for telling of an error.
     pub memory: usize,
     /// How long one top-level trap may take, the traps nested in it and the promise jobs after it
     /// included; `None` for no limit. Default: 10 s. A script cannot catch the error.
     ///
-    /// The engine looks at the clock at calls, loops and inside regular expressions and most
-    /// built-in loops, so a stop can come late by as long as one built-in operation takes.
+    /// The engine looks at the clock at calls and loops of scripts, in regular expressions and in
+    /// some built-in loops. Other built-in operations run to their end first, and a few can take
+    /// longer than anyone waits: `Array.prototype.reverse` on an object that claims a length of
+    /// 2^53 - 1, or a search for one long string in another.
     pub time: Option<Duration>,
     /// Bytes of the thread's stack that the engine may use, counted from where a top-level trap
     /// enters it: 64 KiB to 16 MiB. Default: 1 MiB, half of what Rust gives a thread that it
@@ -38,13 +41,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The engine takes 0, and for the stack anything above 16 MiB, to mean "no limit": both are
-    /// refused here, so that a limit is what it says.
+    /// The engine takes a stack of 0, or of more than 16 MiB, to mean "no limit": refused here, so
+    /// that a limit is what it says.
     pub(crate) fn check(&self) -> Result<(), CreateError> {
-        in_range("memory", self.memory, 1 << 20, usize::MAX)?;
+        in_range("memory", self.memory, 1 << 20, MOST_MEMORY)?;
         in_range("stack", self.stack, 64 << 10, 16 << 20)
     }
 }
+
+/// Sums and sizes of allocations below it cannot overflow.
+const MOST_MEMORY: usize = isize::MAX as usize / 2;
 
 fn in_range(
     limit: &'static str,

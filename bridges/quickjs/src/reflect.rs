@@ -4,7 +4,6 @@ use rquickjs::Value as Js;
 use rquickjs::function::Args;
 use trapline::{Caller, Key, Kind, Outcome, Reflect, Thrown, Value};
 
-use crate::convert::PropertyKey;
 use crate::enter::Entered;
 use crate::{Object, QuickJs};
 
@@ -12,7 +11,7 @@ impl Reflect for QuickJs {
     type Object = Object;
 
     fn global(&self, _: &Caller) -> Outcome<Object> {
-        self.engine().enter(|js| Ok(js.from_js(js.ctx.globals().into_value())?.into()))
+        self.engine().enter(|js| Ok(js.to_value(js.ctx.globals().into_value())?.into()))
     }
 
     fn kind(&self, object: &Object) -> Kind {
@@ -21,8 +20,8 @@ impl Reflect for QuickJs {
 
     fn get(&self, _: &Caller, target: &Object, key: Key<'_>) -> Outcome<Object> {
         self.engine().run(|js| {
-            let value: rquickjs::Result<Js> = target.restore(js)?.get(PropertyKey(key));
-            Ok(js.from_js(js.caught(value)?)?.into())
+            let value: rquickjs::Result<Js> = target.restore(js)?.get(js.to_atom(key)?);
+            Ok(js.to_value(js.caught(value)?)?.into())
         })
     }
 
@@ -35,7 +34,7 @@ impl Reflect for QuickJs {
     ) -> Result<bool, Thrown<Object>> {
         self.engine().run(|js| {
             let target = target.restore(js)?;
-            let key = js.key(key)?;
+            let key = js.caught(js.to_atom(key)?.to_value())?;
             let value = js.to_js(value)?;
             let reflect_set = js.engine.intrinsics.reflect_set.clone().restore(&js.ctx);
             js.caught(reflect_set.and_then(|set| set.call((target, key, value))))
@@ -57,7 +56,7 @@ impl Reflect for QuickJs {
             let mut args = js.args(args)?;
             js.caught(args.this(js.to_js(this)?))?;
             let value: Js = js.caught(function.call_arg(args))?;
-            Ok(js.from_js(value)?.into())
+            Ok(js.to_value(value)?.into())
         })
     }
 
@@ -68,7 +67,7 @@ impl Reflect for QuickJs {
                 return Err(Thrown::type_error("the target is not a constructor"));
             };
             let value: Js = js.caught(class.construct_args(js.args(args)?))?;
-            Ok(js.from_js(value)?.into())
+            Ok(js.to_value(value)?.into())
         })
     }
 }
@@ -80,13 +79,5 @@ impl<'js> Entered<'_, 'js> {
             self.caught(args.push_arg(self.to_js(value)?))?;
         }
         Ok(args)
-    }
-
-    fn key(&self, key: Key<'_>) -> Result<Js<'js>, Thrown<Object>> {
-        match key {
-            Key::String(name) => self.string(name),
-            Key::Index(index) => self.to_js(index.into()),
-            other => self.string(&other.to_string()),
-        }
     }
 }

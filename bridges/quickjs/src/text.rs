@@ -29,7 +29,11 @@ impl<'js> Entered<'_, 'js> {
     }
 
     /// The text of a property, or nothing where it is missing or its getter throws.
-    pub(crate) fn property_text(&self, object: &rquickjs::Object<'js>, name: &str) -> Option<String> {
+    pub(crate) fn property_text(
+        &self,
+        object: &rquickjs::Object<'js>,
+        name: &str,
+    ) -> Option<String> {
         match object.get::<_, Js>(name) {
             Ok(value) if value.is_undefined() => None,
             Ok(value) => Some(self.text_of(&value)),

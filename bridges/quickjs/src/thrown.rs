@@ -8,6 +8,13 @@ use crate::Object;
 use crate::enter::Entered;
 use crate::watch::Stop;
 
+const INTERNAL: &str = "InternalError";
+
+/// What the engine says where it has the memory to say so, and not just `null`.
+fn out_of_memory() -> Thrown<Object> {
+    Thrown { value: Value::Null, ..Thrown::new(INTERNAL, "out of memory") }
+}
+
 impl<'js> Entered<'_, 'js> {
     /// Takes what the engine threw out of it.
     pub(crate) fn caught<T>(&self, result: rquickjs::Result<T>) -> Result<T, Thrown<Object>> {
@@ -22,18 +29,23 @@ impl<'js> Entered<'_, 'js> {
         match error {
             Error::InvalidString(_) => Thrown::new("SyntaxError", "the text contains a NUL byte"),
             Error::UnrelatedRuntime => Thrown::type_error("the object belongs to another engine"),
-            other => Thrown::new("InternalError", other.to_string()),
+            other => Thrown::new(INTERNAL, other.to_string()),
         }
     }
 
     fn thrown_value(&self, value: Js<'js>) -> Thrown<Object> {
-        match self.engine.watch.stopped() {
+        let memory = &self.engine.watch.memory;
+        memory.open_reserve();
+        let thrown = match self.engine.watch.stopped() {
             Some(stop) if value.is_uncatchable_error() => self.stopped(stop, value),
             _ => match value.as_object() {
                 Some(object) if object.is_error() => self.thrown_error(object),
+                None if value.is_null() && memory.has_refused() => out_of_memory(),
                 _ => self.thrown_other(&value),
             },
-        }
+        };
+        memory.close_reserve();
+        thrown
     }
 
     fn stopped(&self, stop: Stop, error: Js<'js>) -> Thrown<Object> {
@@ -55,7 +67,7 @@ impl<'js> Entered<'_, 'js> {
 
     fn thrown_other(&self, value: &Js<'js>) -> Thrown<Object> {
         let mut thrown = Thrown::new("Error", self.text_of(value));
-        thrown.value = self.from_js(value.clone()).unwrap_or(Value::Undefined);
+        thrown.value = self.to_value(value.clone()).unwrap_or(Value::Undefined);
         thrown
     }
 
@@ -82,7 +94,7 @@ impl<'js> Entered<'_, 'js> {
 
     fn new_error(&self, name: &str, message: &str) -> rquickjs::Result<Js<'js>> {
         let error = match name {
-            "InternalError" => self.raised(Exception::throw_internal),
+            INTERNAL => self.raised(Exception::throw_internal),
             "RangeError" => self.raised(Exception::throw_range),
             "ReferenceError" => self.raised(Exception::throw_reference),
             "SyntaxError" => self.raised(Exception::throw_syntax),

@@ -8,11 +8,13 @@
 //! a caller of its own.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use trapline::{Caller, Thrown};
 
 use crate::Object;
+use crate::memory::Memory;
 
 /// Why a script was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,20 +38,23 @@ impl Stop {
 #[derive(Debug)]
 pub(crate) struct Watch {
     limit: Option<Duration>,
+    pub(crate) memory: Rc<Memory>,
     /// `None` between top-level traps and where there is no limit.
     deadline: Cell<Option<Instant>>,
     stop: Cell<Option<Stop>>,
 }
 
 impl Watch {
-    pub(crate) fn new(limit: Option<Duration>) -> Self {
-        Self { limit, deadline: Cell::new(None), stop: Cell::new(None) }
+    pub(crate) fn new(limit: Option<Duration>, memory: Rc<Memory>) -> Self {
+        Self { limit, memory, deadline: Cell::new(None), stop: Cell::new(None) }
     }
 
     /// A top-level trap begins. A limit too far away for the clock is no limit.
     pub(crate) fn start(&self) {
         self.deadline.set(self.limit.and_then(|limit| Instant::now().checked_add(limit)));
         self.stop.set(None);
+        self.memory.close_reserve();
+        self.memory.forget_refusal();
     }
 
     /// The top-level trap has ended.
@@ -63,6 +68,8 @@ impl Watch {
         let stop = self.due();
         if stop.is_some() {
             self.stop.set(stop);
+            // For the error that the engine is about to make.
+            self.memory.open_reserve();
         }
         stop.is_some()
     }
@@ -75,6 +82,13 @@ impl Watch {
                 Some(Stop::Cancelled)
             }
             _ => None,
+        }
+    }
+
+    /// A nested trap has ended. If its caller cancelled it, that is no affair of those below it.
+    pub(crate) fn forget_cancelled(&self) {
+        if self.stop.get() == Some(Stop::Cancelled) {
+            self.stop.set(None);
         }
     }
 

@@ -18,7 +18,7 @@ fn value(control: &[u8], area: &[u8], limits: &Limits) -> Result<Value<Pointer>,
 fn construct(argc: u32, values: &[u8], limits: &Limits) -> Result<usize, DecodeError> {
     let target = pointer(1).to_bits().to_le_bytes();
     let control = [&target[..], &argc.to_le_bytes(), values].concat();
-    let decoder = Decoder::new(&control, [].as_slice(), limits);
+    let mut decoder = Decoder::new(&control, [].as_slice(), limits);
     match decoder.request(Trap::Construct as u8, &mut Ok::<Pointer, _>)? {
         Request::Construct { args, .. } => Ok(args.len()),
         other => panic!("{other:?}"),
@@ -55,7 +55,7 @@ fn a_buffer_named_often_counts_often() {
     let target = pointer(1).to_bits().to_le_bytes();
     let control = [&target[..], &[4, 0, 0, 0], &b"\x0a\x01\0\0\0\x02\0\0\0".repeat(4)].concat();
     let decode = |bytes| {
-        let decoder = Decoder::new(&control, [5, 6, 7].as_slice(), &Limits { bytes, ..ROOMY });
+        let mut decoder = Decoder::new(&control, [5, 6, 7].as_slice(), &Limits { bytes, ..ROOMY });
         decoder.request(Trap::Construct as u8, &mut Ok::<Pointer, _>)
     };
     let args = vec![Value::Bytes(vec![6, 7]); 4];
@@ -69,7 +69,7 @@ fn text_that_is_not_utf8_is_refused() {
     assert_eq!(value(surrogate, &[], &ROOMY), Err(DecodeError::InvalidUtf8 { valid: 1 }));
     let mut get = pointer(1).to_bits().to_le_bytes().to_vec();
     get.extend(b"\x08\x02k\xff");
-    let decoder = Decoder::new(&get, [].as_slice(), &ROOMY);
+    let mut decoder = Decoder::new(&get, [].as_slice(), &ROOMY);
     let error = decoder.request(Trap::Get as u8, &mut Ok::<Pointer, _>).unwrap_err();
     assert_eq!(error, DecodeError::InvalidUtf8 { valid: 1 });
 }
@@ -87,7 +87,7 @@ fn what_has_no_meaning_in_this_version_is_named() {
     }
     let status = empty().reply(3, &mut Ok::<Pointer, _>).unwrap_err();
     assert_eq!(status, DecodeError::UnknownStatus(3));
-    let failure = Decoder::new(b"\x09\x08\0", [].as_slice(), &ROOMY);
+    let mut failure = Decoder::new(b"\x09\x08\0", [].as_slice(), &ROOMY);
     let failure = failure.reply(2, &mut Ok::<Pointer, _>).unwrap_err();
     assert_eq!(failure, DecodeError::UnknownFailure(9));
     assert_eq!(value(&[tag::NULL, 0], &[], &ROOMY), Err(DecodeError::Trailing { left: 1 }));
@@ -135,7 +135,7 @@ impl BufferArea for Changing {
 #[test]
 fn a_changing_area_is_read_once_for_each_value_that_names_it() {
     let area = Changing(RefCell::default());
-    let decoder = Decoder::new(b"\x0a\x10\0\0\0\x30\0\0\0", &area, &ROOMY);
+    let mut decoder = Decoder::new(b"\x0a\x10\0\0\0\x30\0\0\0", &area, &ROOMY);
     let reply = decoder.reply(0, &mut Ok::<Pointer, _>).unwrap();
     assert_eq!(reply, Reply::Value(Value::Bytes(vec![0; 48])));
     assert_eq!(*area.0.borrow(), [(16, 48)]);

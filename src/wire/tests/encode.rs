@@ -192,6 +192,19 @@ fn errors_of_refs_and_counts_come_through() {
     let mut encoder = Encoder::new(&mut room);
     let error = encoder.reply_value(&value, &mut |_| Err(EncodeError::ForeignProxy));
     assert_eq!(error, Err(EncodeError::ForeignProxy));
-    let encoder = Encoder::new(&mut room);
+    let mut encoder = Encoder::new(&mut room);
     assert_eq!(encoder.finish(Flags::NONE, 64, 1), Err(EncodeError::TooDeep { limit: 63 }));
+}
+
+#[test]
+fn every_byte_of_a_frame_is_written_whatever_lay_there_before() {
+    let target = Pointer::new(1, 0, Kind::Object, Side::Passive);
+    let args = [Value::<Pointer>::from(vec![0xaa; 3]), vec![0xbb; 2].into()];
+    let mut room = VecRoom::new(256, 256);
+    room.align(0).unwrap();
+    room.bytes_mut().fill(0xff);
+    let mut encoder = Encoder::new(&mut room);
+    encoder.construct(target, &args, &mut same).unwrap();
+    let len = encoder.finish(Flags::NONE, 0, 7).unwrap();
+    assert_eq!(room.frame(len), documented("A `construct` with two buffers"));
 }

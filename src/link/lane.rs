@@ -1,0 +1,138 @@
+//! [`Lane`]: a lane held, to send and receive frames of the user's own bytes.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use super::frames::{Body, Envelope, LaneState};
+use crate::error::{LinkError, PeerError};
+use crate::futex::{Deadline, ReentrantGuard};
+use crate::link::transport::Transport;
+use crate::wire::{EncodeError, Encoder, Flags, HEADER_LEN, Room};
+
+/// Control parts up to this long may start over at the front of the ring.
+pub(crate) const SMALL: usize = 4 << 10;
+
+/// A lane, held by this thread until it is dropped.
+///
+/// It carries the user's own bytes, one message a frame, for bridges that have a format of their
+/// own. A lane carries either such messages or traps, not both.
+///
+/// ```
+/// use trapline::{Link, LinkConfig};
+/// let (passive, active) = Link::pair(&LinkConfig::default())?;
+/// let (mut sender, mut receiver) = (active.lane(0)?, passive.lane(0)?);
+/// sender.send(b"ping")?;
+/// let mut message = Vec::new();
+/// receiver.receive(&mut message)?;
+/// assert_eq!(message, b"ping");
+/// # Ok::<(), trapline::LinkError>(())
+/// ```
+#[derive(Debug)]
+pub struct Lane<'a> {
+    guard: ReentrantGuard<'a, RefCell<LaneState>>,
+}
+
+struct Payload<'v>(&'v [u8]);
+
+impl<'v> Body<'v> for Payload<'v> {
+    #[inline]
+    fn write<W: Room>(&mut self, encoder: &mut Encoder<'v, W>) -> Result<(), EncodeError> {
+        encoder.data(self.0)
+    }
+}
+
+impl<'a> Lane<'a> {
+    pub(super) fn new(guard: ReentrantGuard<'a, RefCell<LaneState>>) -> Self {
+        Self { guard }
+    }
+
+    /// Sends a message of at most half the ring, less 32 bytes; waits while the ring is full.
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`](crate::Misuse::TooLong), or why the link does not work any more.
+    #[inline]
+    pub fn send(&mut self, payload: &[u8]) -> Result<(), LinkError> {
+        self.send_until(payload, Deadline::Never)
+    }
+
+    /// As [`Lane::send`], waiting for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`PeerError::Timeout`]; otherwise as [`Lane::send`].
+    pub fn send_timeout(&mut self, payload: &[u8], timeout: Duration) -> Result<(), LinkError> {
+        self.send_until(payload, Deadline::In(timeout))
+    }
+
+    /// As [`Lane::send`], without waiting.
+    ///
+    /// # Errors
+    /// [`PeerError::Full`]; otherwise as [`Lane::send`].
+    pub fn try_send(&mut self, payload: &[u8]) -> Result<(), LinkError> {
+        match self.send_until(payload, Deadline::In(Duration::ZERO)) {
+            Err(LinkError::Peer(PeerError::Timeout)) => Err(PeerError::Full.into()),
+            done => done,
+        }
+    }
+
+    #[inline]
+    fn send_until(&mut self, payload: &[u8], mut deadline: Deadline) -> Result<(), LinkError> {
+        let mut state = self.guard.borrow_mut();
+        let envelope = Envelope { flags: Flags::NONE, depth: 0, id: 0 };
+        let len = HEADER_LEN + payload.len();
+        Ok(state.send(envelope, len, len <= SMALL, &mut Payload(payload), &mut deadline)?)
+    }
+
+    /// Receives the next message into `into`, whose content it replaces; waits for it.
+    ///
+    /// # Errors
+    /// Why the link does not work any more. What the peer sent before it left is received first.
+    #[inline]
+    pub fn receive(&mut self, into: &mut Vec<u8>) -> Result<(), LinkError> {
+        self.receive_until(into, Deadline::Never)
+    }
+
+    /// As [`Lane::receive`], waiting for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`PeerError::Timeout`]; otherwise as [`Lane::receive`].
+    pub fn receive_timeout(
+        &mut self,
+        into: &mut Vec<u8>,
+        timeout: Duration,
+    ) -> Result<(), LinkError> {
+        self.receive_until(into, Deadline::In(timeout))
+    }
+
+    /// As [`Lane::receive`], without waiting; `false` where there is no message.
+    ///
+    /// # Errors
+    /// As [`Lane::receive`], but a peer that has left is only noticed by a receive that waits.
+    pub fn try_receive(&mut self, into: &mut Vec<u8>) -> Result<bool, LinkError> {
+        let mut state = self.guard.borrow_mut();
+        let received = state.next_data(into)?;
+        if !received {
+            state.carrier.flush();
+        }
+        Ok(received)
+    }
+
+    #[inline]
+    fn receive_until(
+        &mut self,
+        into: &mut Vec<u8>,
+        mut deadline: Deadline,
+    ) -> Result<(), LinkError> {
+        let mut state = self.guard.borrow_mut();
+        while !state.next_data(into)? {
+            state.wait_for_frame(&mut deadline)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        // A peer that waits for room which was given back must not wait for our next frame.
+        self.guard.borrow_mut().carrier.flush();
+    }
+}

@@ -1,0 +1,360 @@
+//! The link: two segments, their rings and words, and the peer's liveness, as one connection.
+//!
+//! ```text
+//!  Link ── Core ─┬─ lanes[0] ── lock ── LaneState ── Carrier ─┬─ RingLane (segments, heap)
+//!                ├─ lanes[1] ── …                             ├─ SteppedLane (tests)
+//!                └─ peer: states, liveness, poison            └─ Box<dyn Transport>
+//! ```
+//!
+//! A lane belongs to the thread that holds its lock. The link ends when its last handle is
+//! dropped, or by [`Link::close`]: the state word says so and every bell is rung, so that no peer
+//! sleeps through it.
+
+mod carrier;
+mod config;
+mod counters;
+mod frames;
+mod lane;
+mod peer;
+mod rings;
+mod stepped;
+mod transport;
+
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod platform;
+#[cfg(not(target_os = "linux"))]
+#[path = "elsewhere.rs"]
+mod platform;
+
+use std::cell::RefCell;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use crate::error::{LinkError, Misuse, PeerError};
+use crate::futex::{Deadline, ReentrantGuard, ReentrantLock};
+use crate::layout::{LANE_CANCELLED, LANE_NOTIFY, LANE_SERVING, MAX_LANES, Serving};
+use crate::segment::{OwnSegment, PeerSegment};
+use crate::shared::{OwnU32, PeerU64};
+use crate::sync::{Acquire, Relaxed, Release};
+use crate::wire::Side;
+
+pub(crate) use carrier::Carrier;
+pub use config::{Lanes, LinkConfig};
+pub(crate) use counters::{Count, LaneCounters};
+pub use counters::Counters;
+pub(crate) use frames::{Body, Envelope, LaneState, Role, SendError};
+pub use lane::Lane;
+pub(crate) use lane::SMALL;
+use peer::Peer;
+use platform::Liveness;
+use rings::RingLane;
+pub use stepped::Stepper;
+use stepped::SteppedLane;
+pub use transport::{InFrame, Interest, OutFrame, Transport};
+
+/// One end of a connection between two places. Clones are handles to the same end.
+#[derive(Clone, Debug)]
+pub struct Link {
+    core: Arc<Core>,
+}
+
+/// What all handles of one end share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    side: Side,
+    config: LinkConfig,
+    lanes: Vec<LaneSlot>,
+    /// Absent where the lanes are the user's own transport.
+    peer: Option<Arc<Peer>>,
+}
+
+/// A lane with what can be reached without its lock.
+#[derive(Debug)]
+struct LaneSlot {
+    role: Role,
+    state: ReentrantLock<RefCell<LaneState>>,
+    words: Option<LaneWords>,
+}
+
+/// Words of a lane that any thread may use.
+#[derive(Debug)]
+struct LaneWords {
+    serving: OwnU32,
+    notify: OwnU32,
+    counters: LaneCounters,
+    cancelled: Arc<Vec<PeerU64>>,
+}
+
+/// Tells a handler whether its caller has given up: the peer's `cancelled` words.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneWatch(Option<Arc<Vec<PeerU64>>>);
+
+impl LaneWatch {
+    /// No caller, nothing to give up.
+    pub(crate) fn nobody() -> Self {
+        Self(None)
+    }
+
+    /// The last id that was given up at this depth, 0 for none.
+    #[inline]
+    pub(crate) fn cancelled(&self, depth: u8) -> u64 {
+        self.0.as_ref().and_then(|words| words.get(usize::from(depth))).map_or(0, |w| w.load(Acquire))
+    }
+}
+
+impl Link {
+    /// Two ends in this process, for two threads: the passive one and the active one. The same
+    /// code as between processes, over private memory.
+    ///
+    /// # Errors
+    /// An option that cannot be used, or what the operating system refuses.
+    pub fn pair(config: &LinkConfig) -> Result<(Self, Self), LinkError> {
+        Self::heap_pair(config, &|rings, _| Carrier::Rings(rings))
+    }
+
+    /// As [`Link::pair`], for one thread and for tests: where the active end would wait, what the
+    /// stepper was given runs instead.
+    ///
+    /// # Errors
+    /// As [`Link::pair`].
+    pub fn stepped(config: &LinkConfig) -> Result<(Self, Self, Stepper), LinkError> {
+        let stepper = Stepper::new();
+        let id = stepper.id();
+        let (passive, active) = Self::heap_pair(config, &move |rings, side| match side {
+            Side::Active => Carrier::Stepped(SteppedLane { rings, stepper: id }),
+            // Nothing steps the active end: the passive one finds that out at once.
+            Side::Passive => Carrier::Stepped(SteppedLane { rings, stepper: u64::MAX }),
+        })?;
+        Ok((passive, active, stepper))
+    }
+
+    fn heap_pair(
+        config: &LinkConfig,
+        carry: &dyn Fn(RingLane, Side) -> Carrier,
+    ) -> Result<(Self, Self), LinkError> {
+        let half = |side| crate::segment::heap(&config.plan(side, config.lanes)?);
+        let (passive, seen_by_active) = half(Side::Passive)?;
+        let (active, seen_by_passive) = half(Side::Active)?;
+        let end = |side, own, theirs| {
+            Self::over_segments(side, config, own, theirs, Liveness::thread(), carry)
+        };
+        Ok((
+            end(Side::Passive, &passive, &seen_by_passive),
+            end(Side::Active, &active, &seen_by_active),
+        ))
+    }
+
+    /// Starts `command` and links to it; this is the passive end. The child calls
+    /// [`Link::inherited`].
+    ///
+    /// # Errors
+    /// The child could not be started, or the handshake failed; a child that was started is ended
+    /// then.
+    pub fn spawn(command: Command, config: &LinkConfig) -> Result<(Self, Child), LinkError> {
+        platform::spawn(command, config)
+    }
+
+    /// The link that the parent process made for this one when it started it; this is the active
+    /// end. It can be taken once.
+    ///
+    /// # Errors
+    /// [`Misuse::Inheritance`] where there is none, or the handshake failed.
+    pub fn inherited() -> Result<Self, LinkError> {
+        Self::inherited_with(&LinkConfig::default())
+    }
+
+    /// As [`Link::inherited`], with options: sizes, limits and waiting of this side. The lanes are
+    /// the parent's choice.
+    ///
+    /// # Errors
+    /// As [`Link::inherited`].
+    pub fn inherited_with(config: &LinkConfig) -> Result<Self, LinkError> {
+        platform::inherited(config)
+    }
+
+    /// A link whose lanes are carried by `transports` of the user's own, all driven by `driver`;
+    /// this end is `side`.
+    ///
+    /// # Errors
+    /// [`Misuse::Config`] where there is none, or more than 64.
+    pub fn over(
+        side: Side,
+        driver: Side,
+        transports: Vec<Box<dyn Transport>>,
+        config: &LinkConfig,
+    ) -> Result<Self, LinkError> {
+        if transports.is_empty() || transports.len() > MAX_LANES {
+            let problem = format!("{} transports", transports.len());
+            return Err(Misuse::Config { option: "transports", problem }.into());
+        }
+        let role = if side == driver { Role::Driver } else { Role::Server };
+        let slot = |transport| LaneSlot {
+            role,
+            state: ReentrantLock::new(RefCell::new(LaneState::new(Carrier::Own(transport), role))),
+            words: None,
+        };
+        let lanes = transports.into_iter().map(slot).collect();
+        Ok(Self { core: Arc::new(Core { side, config: config.clone(), lanes, peer: None }) })
+    }
+
+    /// The end of `side` over two segments that have been checked.
+    fn over_segments(
+        side: Side,
+        config: &LinkConfig,
+        own: &OwnSegment,
+        theirs: &PeerSegment,
+        liveness: Liveness,
+        carry: &dyn Fn(RingLane, Side) -> Carrier,
+    ) -> Self {
+        let peer = Arc::new(Peer::new(own, theirs, liveness));
+        let slot = |lane| {
+            let role = if own.driver(lane) == side { Role::Driver } else { Role::Server };
+            let drives = role == Role::Driver;
+            let rings = RingLane::new(own, theirs, lane, peer.clone(), config.wait, drives);
+            let cancelled = |depth| theirs.lane_u64(lane, LANE_CANCELLED + depth * size_of::<u64>());
+            LaneSlot {
+                role,
+                state: ReentrantLock::new(RefCell::new(LaneState::new(carry(rings, side), role))),
+                words: Some(LaneWords {
+                    serving: own.lane_u32(lane, LANE_SERVING),
+                    notify: own.lane_u32(lane, LANE_NOTIFY),
+                    counters: LaneCounters::new(own, lane),
+                    cancelled: Arc::new((0..64).map(cancelled).collect()),
+                }),
+            }
+        };
+        let lanes = (0..own.lanes()).map(slot).collect();
+        Self { core: Arc::new(Core { side, config: config.clone(), lanes, peer: Some(peer) }) }
+    }
+
+    /// Which end this is.
+    pub fn side(&self) -> Side {
+        self.core.side
+    }
+
+    /// The options of this end.
+    pub fn config(&self) -> &LinkConfig {
+        &self.core.config
+    }
+
+    /// How many lanes the link has.
+    pub fn lanes(&self) -> usize {
+        self.core.lanes.len()
+    }
+
+    /// Takes a lane, to send and receive messages of the user's own; waits while another thread
+    /// holds it.
+    ///
+    /// # Errors
+    /// [`Misuse::NoLane`].
+    pub fn lane(&self, lane: usize) -> Result<Lane<'_>, LinkError> {
+        let lanes = self.core.lanes.len();
+        let slot = self.core.lanes.get(lane).ok_or(Misuse::NoLane { lane, lanes })?;
+        let guard = slot.state.lock(&mut Deadline::Never).ok_or(PeerError::Timeout)?;
+        Ok(Lane::new(guard))
+    }
+
+    /// What this end has done so far.
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for words in self.core.lanes.iter().filter_map(|lane| lane.words.as_ref()) {
+            words.counters.add_to(&mut sum);
+        }
+        sum
+    }
+
+    /// Ends the link: every operation at both ends fails with [`PeerError::Closed`] once what was
+    /// sent before is received. Closing twice is closing once.
+    pub fn close(&self) {
+        self.core.close();
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+}
+
+/// A held lane.
+pub(crate) type LaneGuard<'a> = ReentrantGuard<'a, RefCell<LaneState>>;
+
+impl Core {
+    /// The lanes of one role, by number.
+    pub(crate) fn lanes_of(&self, role: Role) -> impl Iterator<Item = usize> + '_ {
+        (0..self.lanes.len()).filter(move |lane| self.lanes[*lane].role == role)
+    }
+
+    /// Takes one particular lane.
+    pub(crate) fn hold(&self, lane: usize, deadline: &mut Deadline) -> Result<LaneGuard<'_>, LinkError> {
+        Ok(self.lanes[lane].state.lock(deadline).ok_or(PeerError::Timeout)?)
+    }
+
+    /// Takes a lane that this end drives: the one that this thread holds already, else the one it
+    /// used last, else any that is free; waits for its usual one where none is.
+    #[inline]
+    pub(crate) fn hold_driven(&self, deadline: &mut Deadline) -> Result<LaneGuard<'_>, LinkError> {
+        thread_local!(static HINT: AtomicUsize = const { AtomicUsize::new(0) });
+        let hint = HINT.with(|hint| hint.load(Relaxed));
+        let driven = |lane: &usize| self.lanes[*lane].role == Role::Driver;
+        if let Some(lane) = self.lanes.get(hint).filter(|lane| lane.role == Role::Driver) {
+            // One lane only, or its own: nothing to search.
+            if self.lanes.len() == 1 || lane.state.is_mine() {
+                return Ok(lane.state.lock(deadline).ok_or(PeerError::Timeout)?);
+            }
+        }
+        let mine = (0..self.lanes.len()).filter(driven).find(|l| self.lanes[*l].state.is_mine());
+        let order = mine.into_iter().chain(Some(hint).filter(|h| *h < self.lanes.len()));
+        for lane in order.chain(0..self.lanes.len()).filter(driven) {
+            if let Some(guard) = self.lanes[lane].state.try_lock() {
+                HINT.with(|hint| hint.store(lane, Relaxed));
+                return Ok(guard);
+            }
+        }
+        let lanes = self.lanes_of(Role::Driver).count();
+        let usual = self.lanes_of(Role::Driver).nth(hint % lanes.max(1));
+        self.hold(usual.ok_or(Misuse::NoLane { lane: 0, lanes: 0 })?, deadline)
+    }
+
+    pub(crate) fn watch(&self, lane: usize) -> LaneWatch {
+        LaneWatch(self.lanes[lane].words.as_ref().map(|words| words.cancelled.clone()))
+    }
+
+    /// Says to the driver of `lane` whether anybody serves it.
+    pub(crate) fn say_serving(&self, lane: usize, serving: Serving) {
+        if let Some(words) = &self.lanes[lane].words {
+            words.serving.store(serving as u32, Release);
+            self.ring(words);
+        }
+    }
+
+    /// Wakes whatever of the peer sleeps on a lane, from any thread.
+    fn ring(&self, words: &LaneWords) {
+        words.notify.fetch_add(1, Release); // pairs: ring-notify
+        let scope = self.peer.as_ref().map_or(crate::futex::Scope::Shared, |peer| peer.scope());
+        crate::futex::wake(words.notify.atomic(), scope);
+    }
+
+    fn close(&self) {
+        if let Some(peer) = &self.peer {
+            peer.close();
+        }
+        for lane in &self.lanes {
+            match &lane.words {
+                Some(words) => self.ring(words),
+                // The user's own transport says it in its own way, once nobody uses the lane.
+                None => {
+                    if let Some(guard) = lane.state.lock(&mut Deadline::Never) {
+                        guard.borrow_mut().carrier.close();
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

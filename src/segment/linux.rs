@@ -1,0 +1,162 @@
+//! Segments on Linux: sealed memory files, anonymous memory for links within a process, and the
+//! one descriptor that a child inherits.
+#![allow(
+    unsafe_code,
+    reason = "makes regions of mappings, and owned descriptors of inherited numbers"
+)]
+
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
+
+use super::check::{self, Expected};
+use super::{OwnSegment, PeerSegment, Plan};
+use crate::error::{LinkError, Misuse, Refusal, SystemError};
+use crate::shared::{OwnRegion, PeerRegion};
+
+/// What makes a memory file a segment: its size is fixed, and nobody can write to it but through
+/// the mapping that its owner made before.
+const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::FUTURE_WRITE)
+    .union(SealFlags::SEAL);
+
+/// Makes, maps and seals a segment; the file descriptor is for the peer.
+///
+/// # Errors
+/// What the operating system refuses.
+pub fn sealed(plan: &Plan) -> Result<(OwnSegment, OwnedFd), LinkError> {
+    let (table, len) = plan.table();
+    let file = memory_file()?;
+    rustix::fs::ftruncate(&file, len).map_err(|e| SystemError::new("ftruncate", e))?;
+    let map = MmapOptions::new().map_raw(&file).map_err(|e| SystemError::new("mmap", e))?;
+    rustix::fs::fcntl_add_seals(&file, SEALS).map_err(|e| SystemError::new("seal", e))?;
+    let region = own_region(map);
+    plan.write(&table, &region);
+    Ok((OwnSegment { region, table }, file))
+}
+
+/// Maps the peer's segment read-only, once its seals, size and front are what they must be.
+/// `expected` is this end's own plan.
+///
+/// # Errors
+/// [`Refusal`], or what the operating system refuses.
+pub fn attach(
+    file: OwnedFd,
+    announced: u64,
+    max: u64,
+    expected: &Plan,
+) -> Result<PeerSegment, LinkError> {
+    // Seals first: before them, size and content could still change.
+    let seals = rustix::fs::fcntl_get_seals(&file);
+    match seals {
+        Ok(seals) if seals.contains(SEALS) => {}
+        seals => return Err(Refusal::Unsealed { seals: seals.ok().map(|s| s.bits()) }.into()),
+    }
+    let stat = rustix::fs::fstat(&file).map_err(|e| SystemError::new("fstat", e))?;
+    let len = u64::try_from(stat.st_size).unwrap_or(0);
+    if len != announced || len > max || len == 0 {
+        return Err(Refusal::Size { len, announced, max }.into());
+    }
+    let map =
+        MmapOptions::new().map_raw_read_only(&file).map_err(|e| SystemError::new("mmap", e))?;
+    let region = peer_region(Arc::new(map));
+    let side = expected.side.other();
+    let (lanes, active_lanes) = (expected.lanes, expected.active_lanes);
+    let table = check::front(&region, Expected { side, lanes, active_lanes })?;
+    Ok(PeerSegment { region, table })
+}
+
+/// A segment in private memory, with the peer's view of it.
+///
+/// # Errors
+/// What the operating system refuses.
+pub fn heap(plan: &Plan) -> Result<(OwnSegment, PeerSegment), LinkError> {
+    let (table, len) = plan.table();
+    let len = usize::try_from(len)
+        .map_err(|_| Misuse::Config { option: "ring_bytes", problem: "beyond memory".into() })?;
+    let map = MmapOptions::new().len(len).map_anon().map_err(|e| SystemError::new("mmap", e))?;
+    let map = Arc::new(MmapRaw::from(map));
+    let peer = peer_region(map.clone());
+    let own = region_of(map);
+    plan.write(&table, &own);
+    let peer = PeerSegment { region: peer, table: table.clone() };
+    Ok((OwnSegment { region: own, table }, peer))
+}
+
+fn memory_file() -> Result<OwnedFd, SystemError> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    rustix::fs::memfd_create("trapline", flags | MemfdFlags::NOEXEC_SEAL)
+        .or_else(|errno| match errno {
+            // Before Linux 6.3.
+            Errno::INVAL => rustix::fs::memfd_create("trapline", flags),
+            errno => Err(errno),
+        })
+        .map_err(|e| SystemError::new("memfd_create", e))
+}
+
+fn own_region(map: MmapRaw) -> OwnRegion {
+    region_of(Arc::new(map))
+}
+
+fn region_of(map: Arc<MmapRaw>) -> OwnRegion {
+    let base = NonNull::new(map.as_mut_ptr()).expect("a mapping is never at address 0");
+    let len = map.len();
+    // SAFETY: the map was just made, writable, `len` bytes long, page-aligned, and lives as long
+    // as `keep`; no reference to it exists, and only this region's windows write to it: other
+    // processes are kept from it by the seals, this one by handing out one region.
+    unsafe { OwnRegion::new(base, len, map) }
+}
+
+fn peer_region(map: Arc<MmapRaw>) -> PeerRegion {
+    let base = NonNull::new(map.as_mut_ptr()).expect("a mapping is never at address 0");
+    let len = map.len();
+    // SAFETY: the map is readable, `len` bytes long (sealed, so that it stays so), page-aligned,
+    // and lives as long as `keep`; no reference to it exists.
+    unsafe { PeerRegion::new(base, len, map) }
+}
+
+/// Lets the child that `command` starts inherit `file` under `number`, and nobody else.
+pub fn pass_descriptor(command: &mut Command, file: OwnedFd, number: RawFd) {
+    let pass = move || {
+        if file.as_raw_fd() == number {
+            return rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).map_err(Into::into);
+        }
+        // SAFETY: between fork and exec of the child, `number` belongs to nobody: whatever stood
+        // there is closed by the kernel in the same step. It must not be dropped, so that it stays
+        // open across exec.
+        let mut target =
+            std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+        rustix::io::dup2(&file, &mut target).map_err(Into::into)
+    };
+    // SAFETY: `pass` makes two system calls and allocates nothing, which is all that is allowed
+    // between fork and exec.
+    unsafe { command.pre_exec(pass) };
+}
+
+/// Takes over the descriptor that the parent passed under `number`; closed on exec from now on.
+///
+/// # Errors
+/// [`Misuse::Inheritance`] where no socket stands there.
+pub fn inherited_descriptor(number: RawFd) -> Result<OwnedFd, LinkError> {
+    let missing = |what: &str| Misuse::Inheritance { problem: format!("{what} {number}") };
+    if number < 3 {
+        return Err(missing("standard stream").into());
+    }
+    // SAFETY: only looked at and duplicated; a number that is not open makes the call fail.
+    let there = unsafe { BorrowedFd::borrow_raw(number) };
+    let stat = rustix::fs::fstat(there).map_err(|_| missing("no open descriptor"))?;
+    if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::Socket {
+        return Err(missing("no socket at descriptor").into());
+    }
+    let mine = rustix::io::fcntl_dupfd_cloexec(there, 3).map_err(|e| SystemError::new("dup", e))?;
+    // SAFETY: the parent passed this number to us alone, and `Link::inherited` takes it once.
+    drop(unsafe { OwnedFd::from_raw_fd(number) });
+    Ok(mine)
+}
