@@ -104,7 +104,8 @@ fn measure_budget() -> Duration {
 pub struct Ladder {
     policy: WaitPolicy,
     machine: Machine,
-    /// What remains of the budget: halved after each park, whole again after a hit.
+    /// What remains of the budget: halved after each park, whole again after a hit. It never
+    /// falls below a sixteenth, because a budget of nothing could have no hit to restore it.
     budget: Duration,
 }
 
@@ -143,7 +144,7 @@ impl Ladder {
                 return true;
             }
             if Moment::now() >= end {
-                self.budget /= 2;
+                self.budget = (self.budget / 2).max(self.machine.budget / 16);
                 return false;
             }
         }
@@ -169,6 +170,10 @@ mod tests {
         assert!(!ladder.stay_awake(|| false));
         assert!(!ladder.stay_awake(|| false));
         assert_eq!(ladder.budget, whole / 2 / 2);
+        for _ in 0..100 {
+            assert!(!ladder.stay_awake(|| false));
+        }
+        assert_eq!(ladder.budget, whole / 16, "else nothing would ever bring it back");
         let spins = ladder.machine.spins;
         let mut asked = 0;
         assert!(ladder.stay_awake(|| {

@@ -74,14 +74,16 @@ impl From<SendError> for LinkError {
 pub(crate) struct LaneState {
     pub(crate) carrier: Carrier,
     pub(crate) role: Role,
+    /// Its number.
+    pub(crate) lane: usize,
     /// Where control parts are copied to; whoever reads a frame takes it and puts it back.
     pub(crate) scratch: Vec<u8>,
     last_id: u64,
 }
 
 impl LaneState {
-    pub(super) fn new(carrier: Carrier, role: Role) -> Self {
-        Self { carrier, role, scratch: vec![0; SHORT], last_id: 0 }
+    pub(super) fn new(carrier: Carrier, role: Role, lane: usize) -> Self {
+        Self { carrier, role, lane, scratch: vec![0; SHORT], last_id: 0 }
     }
 
     /// A call id that this end has not used on this lane.

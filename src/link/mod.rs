@@ -29,14 +29,15 @@ mod platform;
 
 use std::cell::RefCell;
 use std::process::{Child, Command};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::error::{LinkError, Misuse, PeerError};
-use crate::futex::{Deadline, ReentrantGuard, ReentrantLock};
-use crate::layout::{LANE_CANCELLED, LANE_NOTIFY, LANE_SERVING, MAX_LANES, Serving};
+use crate::futex::{Deadline, ReentrantGuard, ReentrantLock, Scope};
+use crate::layout::{LANE_CANCELLED, LANE_NOTIFY, LANE_SERVING, LINK_LINE, MAX_LANES, Serving};
 use crate::segment::{OwnSegment, PeerSegment};
-use crate::shared::{OwnU32, PeerU64};
+use crate::shared::{OwnU32, OwnU64, PeerU64};
 use crate::sync::{Acquire, Relaxed, Release};
 use crate::wire::Side;
 
@@ -67,7 +68,15 @@ pub(crate) struct Core {
     config: LinkConfig,
     lanes: Vec<LaneSlot>,
     /// Absent where the lanes are the user's own transport.
-    peer: Option<Arc<Peer>>,
+    segments: Option<Segments>,
+}
+
+/// What lies under all lanes.
+#[derive(Debug)]
+struct Segments {
+    own: OwnSegment,
+    theirs: PeerSegment,
+    peer: Arc<Peer>,
 }
 
 /// A lane with what can be reached without its lock.
@@ -84,12 +93,14 @@ struct LaneWords {
     serving: OwnU32,
     notify: OwnU32,
     counters: LaneCounters,
-    cancelled: Arc<Vec<PeerU64>>,
+    cancelled: Vec<OwnU64>,
+
 }
 
-/// Tells a handler whether its caller has given up: the peer's `cancelled` words.
+/// Tells a handler whether its caller has given up: the peer's `cancelled` words. It stays on the
+/// thread that serves the lane.
 #[derive(Clone, Debug)]
-pub(crate) struct LaneWatch(Option<Arc<Vec<PeerU64>>>);
+pub(crate) struct LaneWatch(Option<Rc<[PeerU64]>>);
 
 impl LaneWatch {
     /// No caller, nothing to give up.
@@ -190,13 +201,13 @@ impl Link {
             return Err(Misuse::Config { option: "transports", problem }.into());
         }
         let role = if side == driver { Role::Driver } else { Role::Server };
-        let slot = |transport| LaneSlot {
+        let slot = |(lane, transport)| LaneSlot {
             role,
-            state: ReentrantLock::new(RefCell::new(LaneState::new(Carrier::Own(transport), role))),
+            state: ReentrantLock::new(RefCell::new(LaneState::new(Carrier::Own(transport), role, lane))),
             words: None,
         };
-        let lanes = transports.into_iter().map(slot).collect();
-        Ok(Self { core: Arc::new(Core { side, config: config.clone(), lanes, peer: None }) })
+        let lanes = transports.into_iter().enumerate().map(slot).collect();
+        Ok(Self { core: Arc::new(Core { side, config: config.clone(), lanes, segments: None }) })
     }
 
     /// The end of `side` over two segments that have been checked.
@@ -213,20 +224,21 @@ impl Link {
             let role = if own.driver(lane) == side { Role::Driver } else { Role::Server };
             let drives = role == Role::Driver;
             let rings = RingLane::new(own, theirs, lane, peer.clone(), config.wait, drives);
-            let cancelled = |depth| theirs.lane_u64(lane, LANE_CANCELLED + depth * size_of::<u64>());
+            let cancelled = |depth| own.lane_u64(lane, cancelled_word(depth));
             LaneSlot {
                 role,
-                state: ReentrantLock::new(RefCell::new(LaneState::new(carry(rings, side), role))),
+                state: ReentrantLock::new(RefCell::new(LaneState::new(carry(rings, side), role, lane))),
                 words: Some(LaneWords {
                     serving: own.lane_u32(lane, LANE_SERVING),
                     notify: own.lane_u32(lane, LANE_NOTIFY),
                     counters: LaneCounters::new(own, lane),
-                    cancelled: Arc::new((0..64).map(cancelled).collect()),
+                    cancelled: (0..DEPTHS).map(cancelled).collect(),
                 }),
             }
         };
         let lanes = (0..own.lanes()).map(slot).collect();
-        Self { core: Arc::new(Core { side, config: config.clone(), lanes, peer: Some(peer) }) }
+        let segments = Segments { own: own.clone(), theirs: theirs.clone(), peer };
+        Self { core: Arc::new(Core { side, config: config.clone(), lanes, segments: Some(segments) }) }
     }
 
     /// Which end this is.
@@ -276,6 +288,14 @@ impl Link {
     }
 }
 
+/// Nesting depths of a lane.
+const DEPTHS: usize = 64;
+
+/// Within a lane block: the `cancelled` word of a depth.
+fn cancelled_word(depth: usize) -> usize {
+    LANE_CANCELLED + depth * size_of::<u64>()
+}
+
 /// A held lane.
 pub(crate) type LaneGuard<'a> = ReentrantGuard<'a, RefCell<LaneState>>;
 
@@ -316,8 +336,26 @@ impl Core {
         self.hold(usual.ok_or(Misuse::NoLane { lane: 0, lanes: 0 })?, deadline)
     }
 
+    /// The words by which the driver of `lane` gives calls up.
     pub(crate) fn watch(&self, lane: usize) -> LaneWatch {
-        LaneWatch(self.lanes[lane].words.as_ref().map(|words| words.cancelled.clone()))
+        let word = |theirs: &PeerSegment, depth| theirs.lane_u64(lane, cancelled_word(depth));
+        let words = |theirs| (0..DEPTHS).map(|depth| word(theirs, depth)).collect();
+        LaneWatch(self.segments.as_ref().map(|segments| words(&segments.theirs)))
+    }
+
+    /// The calibration words, own and the peer's.
+    pub(crate) fn line_words(&self) -> Result<(OwnU64, PeerU64), LinkError> {
+        let segments = self.segments.as_ref();
+        let segments = segments.ok_or(Misuse::Unsupported { what: "the line of this link" })?;
+        Ok((segments.own.link_u64(LINK_LINE), segments.theirs.link_u64(LINK_LINE)))
+    }
+
+    /// Gives up the call `id`, and all before it, at `depth`.
+    pub(crate) fn cancel(&self, lane: usize, depth: u8, id: u64) {
+        let words = self.lanes[lane].words.as_ref();
+        if let Some(word) = words.and_then(|words| words.cancelled.get(usize::from(depth))) {
+            word.store(id, Release);
+        }
     }
 
     /// Says to the driver of `lane` whether anybody serves it.
@@ -331,13 +369,13 @@ impl Core {
     /// Wakes whatever of the peer sleeps on a lane, from any thread.
     fn ring(&self, words: &LaneWords) {
         words.notify.fetch_add(1, Release); // pairs: ring-notify
-        let scope = self.peer.as_ref().map_or(crate::futex::Scope::Shared, |peer| peer.scope());
+        let scope = self.segments.as_ref().map_or(Scope::Shared, |segments| segments.peer.scope());
         crate::futex::wake(words.notify.atomic(), scope);
     }
 
     fn close(&self) {
-        if let Some(peer) = &self.peer {
-            peer.close();
+        if let Some(segments) = &self.segments {
+            segments.peer.close();
         }
         for lane in &self.lanes {
             match &lane.words {

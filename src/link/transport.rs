@@ -76,6 +76,7 @@ pub struct OutFrame<'a> {
 }
 
 impl<'a> OutFrame<'a> {
+    #[inline]
     pub(super) fn new(claim: Claim<'a>, bell: &'a mut Bell, counters: &'a LaneCounters) -> Self {
         Self { claim, bell, counters }
     }
@@ -127,6 +128,7 @@ pub struct InFrame<'a> {
 }
 
 impl<'a> InFrame<'a> {
+    #[inline]
     pub(super) fn new(record: Record<'a>, bell: &'a mut Bell, counters: &'a LaneCounters) -> Self {
         Self { record, bell, counters }
     }

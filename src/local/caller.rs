@@ -24,7 +24,12 @@ impl Caller {
         Self { id, depth, watch, not_send: PhantomData }
     }
 
-    /// The id of the request, unique on its lane.
+    /// A caller that nobody can cancel, to use a host directly, without a link.
+    pub fn detached() -> Self {
+        Self::new(0, 0, LaneWatch::nobody())
+    }
+
+    /// The id of the request, unique on its lane; 0 for a detached caller.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -37,7 +42,7 @@ impl Caller {
     /// Whether the caller has given up on this request. One load: cheap enough for an engine's
     /// interrupt hook.
     pub fn is_cancelled(&self) -> bool {
-        self.watch.cancelled(self.depth) >= self.id
+        self.id != 0 && self.watch.cancelled(self.depth) >= self.id
     }
 
     /// The innermost request that this thread is serving, for code that runs inside an engine's

@@ -189,8 +189,9 @@ impl Producer {
     #[cold]
     fn refresh(&mut self) -> Result<(), ClaimError> {
         let head = self.head.load(Acquire); // pairs: head-publish
-        let used = self.position.wrapping_sub(self.cached_head);
-        if head.wrapping_sub(self.cached_head) > used || head % 8 != 0 {
+        // What a batch holds back cannot have been read, so no head lies behind `published`.
+        let unread = self.published.wrapping_sub(self.cached_head);
+        if head.wrapping_sub(self.cached_head) > unread || head % 8 != 0 {
             return Err(ClaimError::Corrupt(Poison::Position {
                 published: head,
                 known: self.cached_head,

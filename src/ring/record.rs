@@ -26,12 +26,14 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// The header of a record of this kind with `len` bytes of payload.
+    #[inline]
     pub(super) fn header(self, len: u64) -> u64 {
         (self as u64) << 32 | len
     }
 }
 
 /// Kind and payload length of a header; `None` where it means nothing.
+#[inline]
 pub(super) fn parse(header: u64) -> Option<(RecordKind, u64)> {
     let kind = match header >> 32 {
         1 => RecordKind::Frame,
@@ -43,6 +45,7 @@ pub(super) fn parse(header: u64) -> Option<(RecordKind, u64)> {
 }
 
 /// Bytes that a record with `len` bytes of payload takes in the ring.
+#[inline]
 pub(super) fn size(len: u64) -> u64 {
     RECORD_HEADER + len.next_multiple_of(8)
 }

@@ -83,6 +83,11 @@ macro_rules! segment {
                 self.region.u32(word)
             }
 
+            /// A word of 8 bytes that belongs to the link.
+            pub fn link_u64(&self, word: usize) -> $word64 {
+                self.region.u64(word)
+            }
+
             /// A word of 4 bytes that belongs to a lane.
             pub fn lane_u32(&self, lane: usize, word: usize) -> $word32 {
                 self.region.u32(lane_offset(lane, word))

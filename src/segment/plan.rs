@@ -74,7 +74,7 @@ impl Plan {
             lanes: self.lanes,
             active_lanes: self.active_lanes,
         };
-        let mut put = |offset: usize, bytes: &[u8]| {
+        let put = |offset: usize, bytes: &[u8]| {
             region.bytes(offset, bytes.len()).slice_mut(0, bytes.len()).copy_from_slice(bytes);
         };
         put(0, bytes_of(&identity));

@@ -240,6 +240,7 @@ impl<'a> SharedBytes<'a> {
     ///
     /// # Panics
     /// Where it does not lie within the view.
+    #[inline]
     pub fn slice(&self, offset: usize, len: usize) -> Self {
         let end = offset.checked_add(len);
         assert!(end.is_some_and(|end| end <= self.len), "beyond a view of {} bytes", self.len);

@@ -32,12 +32,13 @@ impl Span {
     /// # Panics
     /// Where they do not lie within the region or are not aligned to `align`: offsets were checked
     /// when the segment was attached, so that would be a bug of this crate.
+    #[inline(always)]
     pub(super) fn at(&self, offset: usize, len: usize, align: usize) -> NonNull<u8> {
         let end = offset.checked_add(len);
         assert!(end.is_some_and(|end| end <= self.len), "{offset}+{len} beyond {}", self.len);
         // SAFETY: offset <= len, checked in the line above, so the address stays in the allocation.
         let at = unsafe { self.base.add(offset) };
-        assert!(at.as_ptr() as usize % align == 0, "offset {offset} not aligned to {align}");
+        assert!(at.as_ptr() as usize & (align - 1) == 0, "offset {offset} not aligned to {align}");
         at
     }
 }

@@ -46,6 +46,20 @@ impl BufferArea for [u8] {
     }
 }
 
+impl<B: BufferArea + ?Sized> BufferArea for &B {
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn read(&self, offset: usize, into: &mut [u8]) {
+        (**self).read(offset, into);
+    }
+
+    fn read_vec(&self, offset: usize, len: usize) -> Vec<u8> {
+        (**self).read_vec(offset, len)
+    }
+}
+
 /// What one frame may cost its receiver, whatever its sender wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -86,9 +100,9 @@ impl Default for Limits {
 /// assert_eq!(reply, Err(DecodeError::Truncated { needed: 2, left: 1 }));
 /// ```
 #[derive(Debug)]
-pub struct Decoder<'a, B: BufferArea + ?Sized> {
+pub struct Decoder<'a, B: BufferArea> {
     rest: &'a [u8],
-    area: &'a B,
+    area: B,
     area_len: usize,
     limits: Limits,
     /// What is left of `limits`.
@@ -96,12 +110,13 @@ pub struct Decoder<'a, B: BufferArea + ?Sized> {
     bytes: usize,
 }
 
-impl<'a, B: BufferArea + ?Sized> Decoder<'a, B> {
+impl<'a, B: BufferArea> Decoder<'a, B> {
     /// Starts at the first byte of `control`.
     #[inline]
-    pub fn new(control: &'a [u8], area: &'a B, limits: &Limits) -> Self {
+    pub fn new(control: &'a [u8], area: B, limits: &Limits) -> Self {
         let (nodes, bytes) = (limits.nodes, limits.bytes);
-        Self { rest: control, area, area_len: area.len(), limits: *limits, nodes, bytes }
+        let area_len = area.len();
+        Self { rest: control, area, area_len, limits: *limits, nodes, bytes }
     }
 
     // The lists before the body.

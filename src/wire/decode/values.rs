@@ -4,7 +4,7 @@ use super::{BufferArea, Decoder};
 use crate::wire::value::{CANONICAL_NAN, Key, Value};
 use crate::wire::{DecodeError, Pointer, tag};
 
-impl<'a, B: BufferArea + ?Sized> Decoder<'a, B> {
+impl<'a, B: BufferArea> Decoder<'a, B> {
     // Values.
 
     #[inline]

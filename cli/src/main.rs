@@ -1,0 +1,2 @@
+//! The trapline command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Other transports, measured beside trapline.
+fn main() {}
