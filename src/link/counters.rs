@@ -28,12 +28,12 @@ const WORDS: usize = 32;
 
 /// The counters of one lane, as its holder writes them.
 #[derive(Debug)]
-pub(crate) struct LaneCounters(Vec<OwnU64>);
+pub(crate) struct LaneCounters(Box<[OwnU64; WORDS]>);
 
 impl LaneCounters {
     pub(crate) fn new(segment: &OwnSegment, lane: usize) -> Self {
         let word = |index| segment.lane_u64(lane, LANE_COUNTERS + index * size_of::<u64>());
-        Self((0..WORDS).map(word).collect())
+        Self(Box::new(std::array::from_fn(word)))
     }
 
     #[inline]

@@ -10,6 +10,8 @@ use crate::ring::ClaimError;
 use crate::shared::SharedBytes;
 use crate::wire::{EncodeError, Encoder, Flags, FrameHeader, HEADER_LEN, Room};
 
+/// Control parts up to this long may start over at the front of the ring.
+pub(crate) const SMALL: usize = 4 << 10;
 /// A received frame up to this long is copied to private memory in one go.
 const SHORT: usize = 512;
 
@@ -151,9 +153,47 @@ impl LaneState {
                     return Err(self.carrier.poison(reason).into());
                 }
             }
-            self.count(Count::FullWaits, 1);
-            self.carrier.wait(Interest::Space { ring, min }, deadline)?;
+            self.wait_for_room(ring, min, deadline)?;
         }
+    }
+
+    /// Publishes a DATA frame, whose header follows from its length; waits for room until
+    /// `deadline`.
+    #[inline]
+    pub(crate) fn send_data(
+        &mut self,
+        payload: &[u8],
+        deadline: &mut Deadline,
+    ) -> Result<(), LinkError> {
+        let (ring, len) = (self.role.out(), HEADER_LEN + payload.len());
+        loop {
+            match self.carrier.claim(ring, len, len <= SMALL) {
+                Ok(mut out) => {
+                    let (header, rest) = out.bytes_mut().split_at_mut(HEADER_LEN);
+                    // A claim that long was granted, so it is below 2^31 bytes.
+                    header.copy_from_slice(&FrameHeader::data(payload.len() as u32).to_bytes());
+                    rest[..payload.len()].copy_from_slice(payload);
+                    out.commit(len);
+                    return Ok(());
+                }
+                Err(ClaimError::Full) => self.wait_for_room(ring, len, deadline)?,
+                Err(ClaimError::TooLong { len, max }) => {
+                    return Err(Misuse::TooLong { len, max }.into());
+                }
+                Err(ClaimError::Corrupt(reason)) => return Err(self.carrier.poison(reason)),
+            }
+        }
+    }
+
+    #[cold]
+    fn wait_for_room(
+        &mut self,
+        ring: RingName,
+        min: usize,
+        deadline: &mut Deadline,
+    ) -> Result<(), LinkError> {
+        self.count(Count::FullWaits, 1);
+        self.carrier.wait(Interest::Space { ring, min }, deadline)
     }
 
     /// Takes the next frame: copies its control part into `scratch`, lets `read` decode it while
@@ -231,17 +271,12 @@ fn copy_control(frame: &InFrame<'_>, scratch: &mut Vec<u8>) -> Option<FrameHeade
 #[inline]
 fn copy_data(frame: &InFrame<'_>, into: &mut Vec<u8>) -> bool {
     let bytes = frame.bytes();
-    let mut front = [0; HEADER_LEN];
-    if bytes.len() < HEADER_LEN {
+    let Some(len) = bytes.len().checked_sub(HEADER_LEN) else { return false };
+    // A record is shorter than 2^31 bytes.
+    if bytes.load::<HEADER_LEN>(0) != FrameHeader::data(len as u32).to_bytes() {
         return false;
     }
-    bytes.copy_to(0, &mut front);
-    match FrameHeader::parse(&front, bytes.len()) {
-        Ok(header) if header.kind == crate::wire::FrameKind::Data => {
-            into.resize(header.control_len as usize, 0);
-            bytes.copy_to(HEADER_LEN, into);
-            true
-        }
-        _ => false,
-    }
+    into.resize(len, 0);
+    bytes.copy_to(HEADER_LEN, into);
+    true
 }

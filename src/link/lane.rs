@@ -3,14 +3,10 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use super::frames::{Body, Envelope, LaneState};
+use super::frames::LaneState;
 use crate::error::{LinkError, PeerError};
 use crate::futex::{Deadline, ReentrantGuard};
 use crate::link::transport::Transport;
-use crate::wire::{EncodeError, Encoder, Flags, HEADER_LEN, Room};
-
-/// Control parts up to this long may start over at the front of the ring.
-pub(crate) const SMALL: usize = 4 << 10;
 
 /// A lane, held by this thread until it is dropped.
 ///
@@ -30,15 +26,6 @@ pub(crate) const SMALL: usize = 4 << 10;
 #[derive(Debug)]
 pub struct Lane<'a> {
     guard: ReentrantGuard<'a, RefCell<LaneState>>,
-}
-
-struct Payload<'v>(&'v [u8]);
-
-impl<'v> Body<'v> for Payload<'v> {
-    #[inline]
-    fn write<W: Room>(&mut self, encoder: &mut Encoder<'v, W>) -> Result<(), EncodeError> {
-        encoder.data(self.0)
-    }
 }
 
 impl<'a> Lane<'a> {
@@ -76,10 +63,7 @@ impl<'a> Lane<'a> {
 
     #[inline]
     fn send_until(&mut self, payload: &[u8], mut deadline: Deadline) -> Result<(), LinkError> {
-        let mut state = self.guard.borrow_mut();
-        let envelope = Envelope { flags: Flags::NONE, depth: 0, id: 0 };
-        let len = HEADER_LEN + payload.len();
-        Ok(state.send(envelope, len, len <= SMALL, &mut Payload(payload), &mut deadline)?)
+        self.guard.borrow_mut().send_data(payload, &mut deadline)
     }
 
     /// Receives the next message into `into`, whose content it replaces; waits for it.

@@ -225,6 +225,17 @@ impl<'a> SharedBytes<'a> {
         })
     }
 
+    /// A copy of the `N` bytes from `offset` of the view.
+    ///
+    /// # Panics
+    /// Where they do not lie within the view.
+    #[inline]
+    pub fn load<const N: usize>(&self, offset: usize) -> [u8; N] {
+        let mut copy = [0; N];
+        self.copy_to(offset, &mut copy);
+        copy
+    }
+
     /// Copies the bytes from `offset` of the view into `into`.
     ///
     /// # Panics

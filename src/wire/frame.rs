@@ -147,6 +147,22 @@ impl FrameHeader {
         bytes
     }
 
+    /// The header of a DATA frame, which follows from its length.
+    #[inline]
+    pub(crate) fn data(control_len: u32) -> Self {
+        Self {
+            kind: FrameKind::Data,
+            flags: Flags::NONE,
+            depth: 0,
+            op: 0,
+            control_len,
+            id: 0,
+            buffers_len: 0,
+            buffer_count: 0,
+            unref_count: 0,
+        }
+    }
+
     /// Reads the header of a frame of `frame_len` bytes, itself included, and checks all that can
     /// be known without the rest of the frame.
     ///
