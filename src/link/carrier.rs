@@ -19,15 +19,20 @@ pub(crate) enum Carrier {
     Own(Box<dyn Transport>),
 }
 
+/// Runs `$call` for whichever transport `$carrier` has.
 macro_rules! carry {
-    ($self:ident, $lane:ident => $call:expr) => {
-        match $self {
+    ($carrier:expr, $lane:ident => $call:expr) => {
+        match &mut $carrier {
             Carrier::Rings($lane) => $call,
             Carrier::Stepped($lane) => $call,
-            Carrier::Own($lane) => $call,
+            Carrier::Own($lane) => {
+                let $lane = $lane.as_mut();
+                $call
+            }
         }
     };
 }
+pub(super) use carry;
 
 impl Transport for Carrier {
     #[inline]
@@ -37,34 +42,34 @@ impl Transport for Carrier {
         min: usize,
         small: bool,
     ) -> Result<OutFrame<'_>, ClaimError> {
-        carry!(self, lane => lane.claim(ring, min, small))
+        carry!(*self, lane => lane.claim(ring, min, small))
     }
 
     #[inline]
     fn next(&mut self, ring: RingName) -> Result<Option<InFrame<'_>>, LinkError> {
-        carry!(self, lane => lane.next(ring))
+        carry!(*self, lane => lane.next(ring))
     }
 
     #[inline]
     fn flush(&mut self) {
-        carry!(self, lane => lane.flush());
+        carry!(*self, lane => lane.flush());
     }
 
     #[inline]
     fn wait(&mut self, interest: Interest, deadline: &mut Deadline) -> Result<(), LinkError> {
-        carry!(self, lane => lane.wait(interest, deadline))
+        carry!(*self, lane => lane.wait(interest, deadline))
     }
 
     fn wake(&mut self) {
-        carry!(self, lane => lane.wake());
+        carry!(*self, lane => lane.wake());
     }
 
     fn poison(&mut self, reason: Poison) -> LinkError {
-        carry!(self, lane => lane.poison(reason))
+        carry!(*self, lane => lane.poison(reason))
     }
 
     fn close(&mut self) {
-        carry!(self, lane => lane.close());
+        carry!(*self, lane => lane.close());
     }
 }
 

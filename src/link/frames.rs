@@ -1,6 +1,6 @@
 //! [`LaneState`]: frames in and out of one lane, for whoever holds its lock.
 
-use super::carrier::Carrier;
+use super::carrier::{Carrier, carry};
 use super::counters::Count;
 use super::transport::{InFrame, Interest, Transport};
 use crate::error::{LinkError, Misuse, Poison};
@@ -12,7 +12,7 @@ use crate::wire::{EncodeError, Encoder, Flags, FrameHeader, HEADER_LEN, Room};
 
 /// Control parts up to this long may start over at the front of the ring.
 pub(crate) const SMALL: usize = 4 << 10;
-/// A received frame up to this long is copied to private memory in one go.
+/// Room for a control part before the first one has come.
 const SHORT: usize = 512;
 
 /// Which end of a lane this is.
@@ -120,80 +120,18 @@ impl LaneState {
         deadline: &mut Deadline,
     ) -> Result<(), SendError> {
         let ring = self.role.out();
-        let mut min = hint;
-        loop {
-            match self.carrier.claim(ring, min, small) {
-                Ok(mut out) => {
-                    let mut encoder = Encoder::new(&mut out);
-                    let Envelope { flags, depth, id } = envelope;
-                    let done = body
-                        .write(&mut encoder)
-                        .and_then(|()| encoder.finish(flags, depth, id));
-                    match done {
-                        Ok(len) => {
-                            out.commit(len);
-                            return Ok(());
-                        }
-                        Err(EncodeError::Full) => {}
-                        Err(error) => return Err(SendError::Encode(error)),
-                    }
-                    // It needs more than there was: twice as much next time, up to half a ring.
-                    min = (out.bytes_mut().len() + 1).max(2 * min);
-                }
-                Err(ClaimError::Full) => {}
-                // Doubling went too far: whatever fits a record fits the largest one.
-                Err(ClaimError::TooLong { max, .. }) if min > hint && min > max => {
-                    min = max;
-                    continue;
-                }
-                Err(ClaimError::TooLong { len, max }) => {
-                    return Err(SendError::Encode(EncodeError::TooLong { len, max }));
-                }
-                Err(ClaimError::Corrupt(reason)) => {
-                    return Err(self.carrier.poison(reason).into());
-                }
-            }
-            self.wait_for_room(ring, min, deadline)?;
-        }
+        carry!(self.carrier, lane => send(lane, ring, envelope, hint, small, body, deadline))
     }
 
-    /// Publishes a DATA frame, whose header follows from its length; waits for room until
-    /// `deadline`.
+    /// Publishes a DATA frame; waits for room until `deadline`.
     #[inline]
     pub(crate) fn send_data(
         &mut self,
         payload: &[u8],
         deadline: &mut Deadline,
     ) -> Result<(), LinkError> {
-        let (ring, len) = (self.role.out(), HEADER_LEN + payload.len());
-        loop {
-            match self.carrier.claim(ring, len, len <= SMALL) {
-                Ok(mut out) => {
-                    let (header, rest) = out.bytes_mut().split_at_mut(HEADER_LEN);
-                    // A claim that long was granted, so it is below 2^31 bytes.
-                    header.copy_from_slice(&FrameHeader::data(payload.len() as u32).to_bytes());
-                    rest[..payload.len()].copy_from_slice(payload);
-                    out.commit(len);
-                    return Ok(());
-                }
-                Err(ClaimError::Full) => self.wait_for_room(ring, len, deadline)?,
-                Err(ClaimError::TooLong { len, max }) => {
-                    return Err(Misuse::TooLong { len, max }.into());
-                }
-                Err(ClaimError::Corrupt(reason)) => return Err(self.carrier.poison(reason)),
-            }
-        }
-    }
-
-    #[cold]
-    fn wait_for_room(
-        &mut self,
-        ring: RingName,
-        min: usize,
-        deadline: &mut Deadline,
-    ) -> Result<(), LinkError> {
-        self.count(Count::FullWaits, 1);
-        self.carrier.wait(Interest::Space { ring, min }, deadline)
+        let ring = self.role.out();
+        carry!(self.carrier, lane => send_data(lane, ring, payload, deadline))
     }
 
     /// Takes the next frame: copies its control part into `scratch`, lets `read` decode it while
@@ -204,29 +142,15 @@ impl LaneState {
         scratch: &'s mut Vec<u8>,
         read: impl FnOnce(&FrameHeader, &'s [u8], SharedBytes<'_>) -> T,
     ) -> Result<Option<T>, LinkError> {
-        let Some(frame) = self.carrier.next(self.role.inward())? else { return Ok(None) };
-        let len = frame.bytes().len();
-        let taken = match copy_control(&frame, scratch) {
-            Some(header) => {
-                let (area_at, control_end) =
-                    (header.buffers_offset(), HEADER_LEN + header.control_len as usize);
-                let area = frame.bytes().slice(area_at, len - area_at);
-                Some(read(&header, &scratch[HEADER_LEN..control_end], area))
-            }
-            None => None,
-        };
-        frame.release();
-        taken.map(Some).ok_or_else(|| self.carrier.poison(Poison::Frame { len }))
+        let ring = self.role.inward();
+        carry!(self.carrier, lane => next(lane, ring, scratch, read))
     }
 
     /// Takes the next frame, a DATA frame: its payload replaces what is in `into`.
     #[inline]
     pub(crate) fn next_data(&mut self, into: &mut Vec<u8>) -> Result<bool, LinkError> {
-        let Some(frame) = self.carrier.next(self.role.inward())? else { return Ok(false) };
-        let len = frame.bytes().len();
-        let is_data = copy_data(&frame, into);
-        frame.release();
-        if is_data { Ok(true) } else { Err(self.carrier.poison(Poison::Frame { len })) }
+        let ring = self.role.inward();
+        carry!(self.carrier, lane => next_data(lane, ring, into))
     }
 
     /// Waits for a frame to take.
@@ -237,6 +161,117 @@ impl LaneState {
     }
 }
 
+// The frames themselves. Each is written for one transport, so that nothing of a claim or a record
+// is moved through memory on its way.
+
+#[inline]
+fn send<'v, T: Transport + ?Sized>(
+    lane: &mut T,
+    ring: RingName,
+    envelope: Envelope,
+    hint: usize,
+    small: bool,
+    body: &mut impl Body<'v>,
+    deadline: &mut Deadline,
+) -> Result<(), SendError> {
+    let mut min = hint;
+    loop {
+        match lane.claim(ring, min, small) {
+            Ok(mut out) => {
+                let mut encoder = Encoder::new(&mut out);
+                let Envelope { flags, depth, id } = envelope;
+                let done =
+                    body.write(&mut encoder).and_then(|()| encoder.finish(flags, depth, id));
+                match done {
+                    Ok(len) => {
+                        out.commit(len);
+                        return Ok(());
+                    }
+                    Err(EncodeError::Full) => {}
+                    Err(error) => return Err(SendError::Encode(error)),
+                }
+                // It needs more than there was: twice as much next time, up to half a ring.
+                min = (out.bytes_mut().len() + 1).max(2 * min);
+            }
+            Err(ClaimError::Full) => {}
+            // Doubling went too far: whatever fits a record fits the largest one.
+            Err(ClaimError::TooLong { max, .. }) if min > hint && min > max => {
+                min = max;
+                continue;
+            }
+            Err(ClaimError::TooLong { len, max }) => {
+                return Err(SendError::Encode(EncodeError::TooLong { len, max }));
+            }
+            Err(ClaimError::Corrupt(reason)) => return Err(lane.poison(reason).into()),
+        }
+        lane.wait(Interest::Space { ring, min }, deadline)?;
+    }
+}
+
+#[inline]
+fn send_data<T: Transport + ?Sized>(
+    lane: &mut T,
+    ring: RingName,
+    payload: &[u8],
+    deadline: &mut Deadline,
+) -> Result<(), LinkError> {
+    let len = HEADER_LEN + payload.len();
+    loop {
+        match lane.claim(ring, len, len <= SMALL) {
+            Ok(mut out) => {
+                let (header, rest) = out.bytes_mut().split_at_mut(HEADER_LEN);
+                // A claim that long was granted, so it is below 2^31 bytes.
+                let words = FrameHeader::data(payload.len() as u32).to_words();
+                for (bytes, word) in header.chunks_exact_mut(8).zip(words) {
+                    bytes.copy_from_slice(&word.to_le_bytes());
+                }
+                rest[..payload.len()].copy_from_slice(payload);
+                out.commit(len);
+                return Ok(());
+            }
+            Err(ClaimError::Full) => lane.wait(Interest::Space { ring, min: len }, deadline)?,
+            Err(ClaimError::TooLong { len, max }) => {
+                return Err(Misuse::TooLong { len, max }.into());
+            }
+            Err(ClaimError::Corrupt(reason)) => return Err(lane.poison(reason)),
+        }
+    }
+}
+
+#[inline]
+fn next<'s, T: Transport + ?Sized, R>(
+    lane: &mut T,
+    ring: RingName,
+    scratch: &'s mut Vec<u8>,
+    read: impl FnOnce(&FrameHeader, &'s [u8], SharedBytes<'_>) -> R,
+) -> Result<Option<R>, LinkError> {
+    let Some(frame) = lane.next(ring)? else { return Ok(None) };
+    let len = frame.bytes().len();
+    let taken = match copy_control(&frame, scratch) {
+        Some(header) => {
+            let area_at = header.buffers_offset();
+            let area = frame.bytes().slice(area_at, len - area_at);
+            Some(read(&header, &scratch[..header.control_len as usize], area))
+        }
+        None => None,
+    };
+    frame.release();
+    taken.map(Some).ok_or_else(|| lane.poison(Poison::Frame { len }))
+}
+
+#[inline]
+fn next_data<T: Transport + ?Sized>(
+    lane: &mut T,
+    ring: RingName,
+    into: &mut Vec<u8>,
+) -> Result<bool, LinkError> {
+    let Some(frame) = lane.next(ring)? else { return Ok(false) };
+    let len = frame.bytes().len();
+    let is_data = copy_data(&frame, into);
+    frame.release();
+    if is_data { Ok(true) } else { Err(lane.poison(Poison::Frame { len })) }
+}
+
 /// What a frame's header says besides its lengths.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Envelope {
@@ -245,25 +280,26 @@ pub(crate) struct Envelope {
     pub(crate) id: u64,
 }
 
-/// Copies header and control part to private memory, checks the header there and returns it.
+/// The header of a frame that is long enough for one, each word loaded once.
+#[inline]
+fn header_words(bytes: SharedBytes<'_>) -> [u64; 3] {
+    [bytes.load_u64(0), bytes.load_u64(8), bytes.load_u64(16)]
+}
+
+/// Checks the header on a private copy and copies the control part into `scratch`.
 #[inline]
 fn copy_control(frame: &InFrame<'_>, scratch: &mut Vec<u8>) -> Option<FrameHeader> {
     let bytes = frame.bytes();
-    let len = bytes.len();
-    let first = if len <= SHORT { len } else { HEADER_LEN };
-    if scratch.len() < first {
-        scratch.resize(SHORT, 0);
+    if bytes.len() < HEADER_LEN {
+        return None;
     }
-    bytes.copy_to(0, &mut scratch[..first]);
-    let header = FrameHeader::parse(scratch.first_chunk().filter(|_| len >= HEADER_LEN)?, len).ok()?;
-    let end = HEADER_LEN + header.control_len as usize;
-    if end > first {
-        // `parse` has checked that the frame is that long.
-        if scratch.len() < end {
-            scratch.resize(end, 0);
-        }
-        bytes.copy_to(first, &mut scratch[first..end]);
+    let header = FrameHeader::from_words(header_words(bytes), bytes.len()).ok()?;
+    let len = header.control_len as usize;
+    if scratch.len() < len {
+        scratch.resize(len, 0);
     }
+    // The frame is that long: `from_words` has checked it.
+    bytes.copy_to(HEADER_LEN, &mut scratch[..len]);
     Some(header)
 }
 
@@ -273,7 +309,8 @@ fn copy_data(frame: &InFrame<'_>, into: &mut Vec<u8>) -> bool {
     let bytes = frame.bytes();
     let Some(len) = bytes.len().checked_sub(HEADER_LEN) else { return false };
     // A record is shorter than 2^31 bytes.
-    if bytes.load::<HEADER_LEN>(0) != FrameHeader::data(len as u32).to_bytes() {
+    let ([a, b, c], [x, y, z]) = (header_words(bytes), FrameHeader::data(len as u32).to_words());
+    if (a ^ x) | (b ^ y) | (c ^ z) != 0 {
         return false;
     }
     into.resize(len, 0);

@@ -199,6 +199,9 @@ impl Transport for RingLane {
     #[inline]
     fn wait(&mut self, interest: Interest, deadline: &mut Deadline) -> Result<(), LinkError> {
         self.flush();
+        if let Interest::Space { .. } = interest {
+            self.counters.bump(Count::FullWaits, 1);
+        }
         let Self { out, inward, ladder, .. } = self;
         if ladder.stay_awake(|| is_met(out, inward, interest)) {
             return Ok(());

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "turns checked ranges of a live region into slices and loads")]
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -159,26 +160,18 @@ impl PeerBytes {
     ///
     /// # Panics
     /// Where they do not lie within the window.
-    #[inline]
     pub fn copy_to(&self, offset: usize, into: &mut [u8]) {
-        let at = self.span.at(offset, into.len(), 1);
-        self.tracker.read(offset, into.len());
-        // SAFETY: in bounds by `Span::at`, mapped by the span's `keep`.
-        unsafe { copy::copy_out(at, into) };
-        #[cfg(any(test, fuzzing))]
-        if let Some(liar) = &self.liar {
-            into.iter_mut().for_each(|byte| *byte = liar.lie(u64::from(*byte)) as u8);
-        }
+        self.view(offset, into.len()).copy_to(0, into);
     }
 
     /// A view of `len` bytes at `offset`.
     ///
     /// # Panics
-    /// Where they do not lie within the window.
+    /// Where it does not lie within the window.
     #[inline]
     pub fn view(&self, offset: usize, len: usize) -> SharedBytes<'_> {
-        self.span.at(offset, len, 1);
-        SharedBytes { window: self, offset, len }
+        let at = self.span.at(offset, len, 1);
+        SharedBytes { at, len, origin: Origin::new(self, offset), window: PhantomData }
     }
 
     /// Makes every load answer what `liar` says.
@@ -195,13 +188,58 @@ impl fmt::Debug for PeerBytes {
     }
 }
 
+/// Where a view lies in its window, for those who watch or fake what is read; nothing otherwise.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    #[cfg(any(test, fuzzing, loom))]
+    window: &'a PeerBytes,
+    #[cfg(any(test, fuzzing, loom))]
+    offset: usize,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl<'a> Origin<'a> {
+    #[inline]
+    fn new(_window: &'a PeerBytes, _offset: usize) -> Self {
+        Self {
+            #[cfg(any(test, fuzzing, loom))]
+            window: _window,
+            #[cfg(any(test, fuzzing, loom))]
+            offset: _offset,
+            lifetime: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn moved(self, _by: usize) -> Self {
+        Self {
+            #[cfg(any(test, fuzzing, loom))]
+            offset: self.offset + _by,
+            ..self
+        }
+    }
+
+    /// Bytes at `at` of the view have been read into `into`.
+    #[inline]
+    fn read(self, _at: usize, _into: &mut [u8]) {
+        #[cfg(any(test, fuzzing, loom))]
+        self.window.tracker.read(self.offset + _at, _into.len());
+        #[cfg(any(test, fuzzing))]
+        if let Some(liar) = &self.window.liar {
+            _into.iter_mut().for_each(|byte| *byte = liar.lie(u64::from(*byte)) as u8);
+        }
+    }
+}
+
 /// A part of the peer's memory, to be read where it lies. It may change between two reads, so it
 /// is never a slice.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct SharedBytes<'a> {
-    window: &'a PeerBytes,
-    offset: usize,
+    at: NonNull<u8>,
     len: usize,
+    origin: Origin<'a>,
+    /// Keeps the memory mapped.
+    window: PhantomData<&'a PeerBytes>,
 }
 
 impl<'a> SharedBytes<'a> {
@@ -220,31 +258,37 @@ impl<'a> SharedBytes<'a> {
     pub fn get(&self, index: usize) -> Option<u8> {
         let mut byte = [0];
         (index < self.len).then(|| {
-            self.window.copy_to(self.offset + index, &mut byte);
+            self.copy_to(index, &mut byte);
             byte[0]
         })
     }
 
-    /// A copy of the `N` bytes from `offset` of the view.
+    /// The little-endian word at `offset` of the view, loaded once.
     ///
     /// # Panics
-    /// Where they do not lie within the view.
+    /// Where it does not lie within the view or its address is no multiple of 8.
     #[inline]
-    pub fn load<const N: usize>(&self, offset: usize) -> [u8; N] {
-        let mut copy = [0; N];
-        self.copy_to(offset, &mut copy);
-        copy
+    pub fn load_u64(&self, offset: usize) -> u64 {
+        let at = self.address(offset, 8);
+        assert!(at.as_ptr() as usize & 7 == 0, "offset {offset} not aligned");
+        // SAFETY: 8 bytes from `at` lie within the view by `address`, aligned by the line above;
+        // the window that the view borrows keeps them mapped.
+        let mut bytes = unsafe { copy::load_u64(at.cast()) }.to_ne_bytes();
+        self.origin.read(offset, &mut bytes);
+        u64::from_le_bytes(bytes)
     }
 
-    /// Copies the bytes from `offset` of the view into `into`.
+    /// Copies the bytes from `offset` of the view into `into`, each of them read once.
     ///
     /// # Panics
     /// Where they do not lie within the view.
     #[inline]
     pub fn copy_to(&self, offset: usize, into: &mut [u8]) {
-        let end = offset.checked_add(into.len());
-        assert!(end.is_some_and(|end| end <= self.len), "beyond a view of {} bytes", self.len);
-        self.window.copy_to(self.offset + offset, into);
+        let at = self.address(offset, into.len());
+        // SAFETY: they lie within the view by `address`; the window that the view borrows keeps
+        // them mapped.
+        unsafe { copy::copy_out(at, into) };
+        self.origin.read(offset, into);
     }
 
     /// A part of the view.
@@ -253,9 +297,8 @@ impl<'a> SharedBytes<'a> {
     /// Where it does not lie within the view.
     #[inline]
     pub fn slice(&self, offset: usize, len: usize) -> Self {
-        let end = offset.checked_add(len);
-        assert!(end.is_some_and(|end| end <= self.len), "beyond a view of {} bytes", self.len);
-        Self { window: self.window, offset: self.offset + offset, len }
+        let at = self.address(offset, len);
+        Self { at, len, origin: self.origin.moved(offset), window: PhantomData }
     }
 
     /// The view in pieces of `len` bytes, the last one shorter.
@@ -271,6 +314,25 @@ impl<'a> SharedBytes<'a> {
         let mut copy = vec![0; self.len];
         self.copy_to(0, &mut copy);
         copy
+    }
+
+    /// The address of `len` bytes at `offset`.
+    #[inline]
+    fn address(&self, offset: usize, len: usize) -> NonNull<u8> {
+        assert!(
+            len <= self.len && offset <= self.len - len,
+            "{offset}+{len} beyond a view of {} bytes",
+            self.len
+        );
+        // SAFETY: the line above keeps the address within the view, which lies within its window
+        // by `PeerBytes::view`.
+        unsafe { self.at.add(offset) }
+    }
+}
+
+impl fmt::Debug for SharedBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedBytes").field("len", &self.len).finish_non_exhaustive()
     }
 }
 

@@ -248,7 +248,9 @@ impl<'v, W: Room> Encoder<'v, W> {
         }
         let len = self.at;
         self.at = 0;
-        self.reserve(HEADER_LEN)?.copy_from_slice(&header.to_bytes());
+        for word in header.to_words() {
+            self.put(word.to_le_bytes())?;
+        }
         Ok(len)
     }
 
