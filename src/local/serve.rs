@@ -166,8 +166,6 @@ impl<H: Reflect> Local<H> {
         if refused != 0 {
             state.count(Count::RefusedUnrefs, refused);
         }
-        // The driver may wait for this room while the handler runs for long.
-        state.carrier.flush();
         drop(state);
         match (kind, &mut incoming) {
             (FrameKind::Request, Some((incoming, _))) => {

@@ -15,10 +15,10 @@ pub struct Consumer {
     capacity: u64,
     /// Behind the last record released.
     position: u64,
+    /// What stands in `head`.
+    published: u64,
     /// The producer's position when it was last looked at.
     cached_tail: u64,
-    /// A record was dropped without looking whether the producer waits for its room.
-    unannounced: bool,
 }
 
 impl Consumer {
@@ -38,7 +38,8 @@ impl Consumer {
     pub fn starting_at(position: u64, head: OwnU64, tail: PeerU64, bytes: PeerBytes) -> Self {
         let capacity = bytes.len() as u64;
         assert!(capacity.is_power_of_two() && capacity >= 128);
-        Self { head, tail, bytes, capacity, position, cached_tail: position, unannounced: false }
+        let (published, cached_tail) = (position, position);
+        Self { head, tail, bytes, capacity, position, published, cached_tail }
     }
 
     /// Whether [`Consumer::next`] has something to say.
@@ -69,14 +70,18 @@ impl Consumer {
         }
         let end = at.wrapping_add(size(len));
         let payload = (self.offset(at) + RECORD_HEADER) as usize;
-        Ok(Some(Record { consumer: self, payload, len: len as usize, end, announced: false }))
+        Ok(Some(Record { consumer: self, payload, len: len as usize, end }))
     }
 
-    /// Makes up for records that were dropped instead of released: says whether the producer must
-    /// be woken for their room.
+    /// Gives back the room of records that were dropped, or released for later; says whether the
+    /// producer must be woken for it.
     #[inline]
     pub fn settle(&mut self, bell: &mut Bell) -> Wake {
-        if std::mem::take(&mut self.unannounced) { bell.due(reason::SPACE) } else { Wake::No }
+        if self.published == self.position {
+            return Wake::No;
+        }
+        self.publish();
+        bell.due(reason::SPACE)
     }
 
     #[inline]
@@ -140,21 +145,20 @@ impl Consumer {
     }
 
     #[inline]
-    fn advance(&mut self, to: u64) {
-        self.position = to;
-        self.head.store(to, Release); // pairs: head-publish
+    fn publish(&mut self) {
+        self.published = self.position;
+        self.head.store(self.position, Release); // pairs: head-publish
     }
 }
 
-/// One record. Its room is the producer's again once it is released or dropped.
+/// One record. Once it is released or dropped it is gone, and sooner or later its room is the
+/// producer's again.
 #[derive(Debug)]
 pub struct Record<'a> {
     consumer: &'a mut Consumer,
     payload: usize,
     len: usize,
     end: u64,
-    /// Whether somebody sees to it that a waiting producer is woken.
-    announced: bool,
 }
 
 impl Record<'_> {
@@ -164,27 +168,30 @@ impl Record<'_> {
         self.consumer.bytes.view(self.payload, self.len)
     }
 
-    /// Gives the room back; says whether the producer must be woken for it.
+    /// Gives the room back now; says whether the producer must be woken for it.
     #[inline]
     pub fn release(self, bell: &mut Bell) -> Wake {
-        self.release_later(bell);
-        bell.settle()
+        self.consumer.position = self.end;
+        self.consumer.settle(bell)
     }
 
-    /// Gives the room back, and leaves it to the bell's next check to see whether the producer
-    /// waits for it: one fence then serves both.
+    /// Gives the room back when that costs nothing: with a quarter of the ring, or by
+    /// [`Consumer::settle`], which who waits or stops reading has to call. A store to `head` for
+    /// each record would stand before the reply in the store buffer, and hold it up for as long as
+    /// the producer's cache takes to let the line go.
     #[inline]
-    pub fn release_later(mut self, bell: &mut Bell) {
-        self.announced = true;
-        drop(self);
-        bell.owe(reason::SPACE);
+    pub fn release_later(self, bell: &mut Bell) {
+        self.consumer.position = self.end;
+        if self.end.wrapping_sub(self.consumer.published) >= self.consumer.capacity / 4 {
+            self.consumer.publish();
+            bell.owe(reason::SPACE);
+        }
     }
 }
 
 impl Drop for Record<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.consumer.advance(self.end);
-        self.consumer.unannounced |= !self.announced;
+        self.consumer.position = self.end;
     }
 }

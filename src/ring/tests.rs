@@ -148,6 +148,8 @@ fn take(ring: &mut Ring, model: &mut VecDeque<Vec<u8>>, seed: usize, step: &Step
         Step::DropRecord => {
             let record = ring.consumer.next().expect("an honest ring");
             assert_eq!(record.is_some(), model.pop_front().is_some());
+            drop(record);
+            let _ = ring.consumer.settle(&mut ring.to_producer);
         }
     }
 }
