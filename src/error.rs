@@ -25,7 +25,7 @@ pub enum Misuse {
     /// A message that cannot be written, however much room there is.
     Unencodable {
         /// Why.
-        error: crate::wire::EncodeError,
+        problem: String,
     },
     /// A blocking call towards an end that nobody serves.
     NotServed,
@@ -64,7 +64,7 @@ impl fmt::Display for Misuse {
                 write!(f, "message of {len} bytes where at most {max} fit")
             }
             Self::ForeignProxy => f.write_str("proxy belongs to another link"),
-            Self::Unencodable { error } => write!(f, "message cannot be written: {error}"),
+            Self::Unencodable { problem } => write!(f, "message cannot be written: {problem}"),
             Self::NotServed => f.write_str("the other end does not serve this lane"),
             Self::WouldDeadlock => {
                 f.write_str("a thread that serves this link would wait for itself")

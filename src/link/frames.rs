@@ -2,6 +2,7 @@
 
 use super::carrier::{Carrier, carry};
 use super::counters::Count;
+use super::rings::RingLane;
 use super::transport::{InFrame, Interest, Transport};
 use crate::error::{LinkError, Misuse, Poison};
 use crate::futex::Deadline;
@@ -66,7 +67,7 @@ impl From<SendError> for LinkError {
                 Misuse::TooLong { len, max }.into()
             }
             SendError::Encode(EncodeError::ForeignProxy) => Misuse::ForeignProxy.into(),
-            SendError::Encode(error) => Misuse::Unencodable { error }.into(),
+            SendError::Encode(error) => Misuse::Unencodable { problem: error.to_string() }.into(),
         }
     }
 }
@@ -108,6 +109,13 @@ impl LaneState {
         }
     }
 
+    /// Fails where this end has closed or poisoned the link: what is sent then would be lost
+    /// without a word, as long as the ring has room.
+    #[inline]
+    fn check(&self) -> Result<(), LinkError> {
+        self.carrier.rings().map_or(Ok(()), RingLane::check)
+    }
+
     /// Encodes a frame straight into the ring and publishes it; waits for room until `deadline`.
     /// `hint` is how many bytes are expected, `small` that they are a control part only.
     #[inline]
@@ -119,6 +127,7 @@ impl LaneState {
         body: &mut impl Body<'v>,
         deadline: &mut Deadline,
     ) -> Result<(), SendError> {
+        self.check()?;
         let ring = self.role.out();
         carry!(self.carrier, lane => send(lane, ring, envelope, hint, small, body, deadline))
     }
@@ -130,6 +139,7 @@ impl LaneState {
         payload: &[u8],
         deadline: &mut Deadline,
     ) -> Result<(), LinkError> {
+        self.check()?;
         let ring = self.role.out();
         carry!(self.carrier, lane => send_data(lane, ring, payload, deadline))
     }

@@ -77,6 +77,12 @@ impl RingLane {
         &self.counters
     }
 
+    /// Fails where the link is poisoned or this end has closed it.
+    #[inline]
+    pub(super) fn check(&self) -> Result<(), LinkError> {
+        self.peer.check()
+    }
+
     /// Whether what is awaited is there.
     #[inline]
     pub(super) fn is_met(&mut self, interest: Interest) -> bool {

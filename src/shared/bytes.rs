@@ -156,6 +156,16 @@ impl PeerBytes {
         value
     }
 
+    /// Asks the processor to fetch the cache line at `offset`; reads nothing.
+    ///
+    /// # Panics
+    /// Where it does not lie within the window.
+    #[inline]
+    pub fn prefetch(&self, offset: usize) {
+        let at = self.span.at(offset, 1, 1);
+        copy::prefetch(at);
+    }
+
     /// Copies the bytes from `offset` into private memory, each of them read once.
     ///
     /// # Panics

@@ -12,6 +12,19 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 #[cfg(target_arch = "x86_64")]
 const STRING_MOVE: usize = 256;
 
+/// Asks the processor to fetch the cache line of `at`. A hint: it has no effect that a program
+/// could see, whatever the address.
+#[inline]
+pub(super) fn prefetch(at: NonNull<u8>) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching neither reads nor faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Loads one word.
 ///
 /// # Safety
