@@ -231,7 +231,7 @@ pub enum Refusal {
     },
     /// The other end refused; its reason, by number.
     ByPeer {
-        /// The number of the reason, see `docs/wire.md`.
+        /// The number of the reason, see `docs/layout.md`.
         code: u32,
     },
     /// The other end hung up in mid-handshake.

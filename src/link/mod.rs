@@ -33,6 +33,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use crossbeam_utils::CachePadded;
+
 use crate::error::{LinkError, Misuse, PeerError};
 use crate::futex::{Deadline, ReentrantGuard, ReentrantLock, Scope};
 use crate::layout::{LANE_CANCELLED, LANE_NOTIFY, LANE_SERVING, LINK_LINE, MAX_LANES, Serving};
@@ -65,7 +67,8 @@ pub struct Link {
 pub(crate) struct Core {
     side: Side,
     config: LinkConfig,
-    lanes: Vec<LaneSlot>,
+    /// Apart, because each has its own thread.
+    lanes: Vec<CachePadded<LaneSlot>>,
     /// Absent where the lanes are the user's own transport.
     segments: Option<Segments>,
 }
@@ -200,11 +203,11 @@ impl Link {
             return Err(Misuse::Config { option: "transports", problem }.into());
         }
         let role = if side == driver { Role::Driver } else { Role::Server };
-        let slot = |(lane, transport)| LaneSlot {
+        let slot = |(lane, transport)| CachePadded::new(LaneSlot {
             role,
             state: ReentrantLock::new(RefCell::new(LaneState::new(Carrier::Own(transport), role, lane))),
             words: None,
-        };
+        });
         let lanes = transports.into_iter().enumerate().map(slot).collect();
         Ok(Self { core: Arc::new(Core { side, config: config.clone(), lanes, segments: None }) })
     }
@@ -224,7 +227,7 @@ impl Link {
             let drives = role == Role::Driver;
             let rings = RingLane::new(own, theirs, lane, peer.clone(), config.wait, drives);
             let cancelled = |depth| own.lane_u64(lane, cancelled_word(depth));
-            LaneSlot {
+            CachePadded::new(LaneSlot {
                 role,
                 state: ReentrantLock::new(RefCell::new(LaneState::new(carry(rings, side), role, lane))),
                 words: Some(LaneWords {
@@ -233,7 +236,7 @@ impl Link {
                     counters: LaneCounters::new(own, lane),
                     cancelled: (0..DEPTHS).map(cancelled).collect(),
                 }),
-            }
+            })
         };
         let lanes = (0..own.lanes()).map(slot).collect();
         let segments = Segments { own: own.clone(), theirs: theirs.clone(), peer };

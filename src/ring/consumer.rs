@@ -63,6 +63,7 @@ impl Consumer {
     /// # Errors
     /// What the producer published is no ring; it stays so.
     #[inline]
+    #[expect(clippy::should_implement_trait, reason = "a record borrows the ring, as no item can")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, Poison> {
         if self.cached_tail == self.position && !self.refresh()? {
             return Ok(None);

@@ -1,5 +1,5 @@
 //! The messages of the handshake: 64 bytes each over a `SEQPACKET` socket, with at most one file
-//! descriptor. `docs/wire.md` draws them.
+//! descriptor. `docs/layout.md` draws them.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
