@@ -67,6 +67,8 @@
 //! | 1 | [`futex`], [`shared`] | waiting; windows on the peer's memory |
 //! | 0 | [`layout`], errors | the bytes of a segment |
 
+#![cfg_attr(loom, allow(dead_code, reason = "what the missing layers use"))]
+
 mod error;
 pub mod futex;
 pub mod layout;

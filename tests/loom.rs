@@ -275,6 +275,22 @@ fn a_writer_that_parks_is_woken_for_dropped_records() {
     });
 }
 
+/// Less than a quarter of the ring, released for later, is given back when the reader settles.
+#[test]
+fn a_writer_that_parks_is_woken_for_what_is_settled() {
+    explore(|| {
+        let (mut writer, mut reader) = ring_at(0);
+        for (seed, len) in [(1, 8), (2, 40), (3, LONGEST)] {
+            writer.push(seed, len);
+        }
+        let writing = thread::spawn(move || writer.push_parked(4, 8));
+        let record = reader.ring.next().expect("an honest ring").expect("three are there");
+        record.release_later(&mut reader.bell);
+        ring_if(reader.ring.settle(&mut reader.bell), &reader.bell);
+        writing.join().expect("writes");
+    });
+}
+
 /// A request whose release is left to the check that the reply makes: one fence serves both, for a
 /// caller that waits for the room of the one and for the other.
 #[test]

@@ -20,6 +20,11 @@
 //! once, and a later one wakes the sleeper. `n` must be loaded before w3: loaded after it, a ring
 //! that came between the two would already be in `n`, and w4 would sleep through it.
 //!
+//! w0's `Acquire` with the ring's `Release` also keeps w1 behind w0: a ring for an epoch always
+//! comes after that epoch's w0, on which "one ring a park" rests. Were w1 visible first, a late
+//! check for an older record could see the new epoch, note it as rung and bump `notify` before w0
+//! reads it; the next record would find its epoch rung already.
+//!
 //! The same pair, with the roles exchanged, serves `head` towards a producer that waits for room.
 //!
 //! | pair | strong at | what it orders |

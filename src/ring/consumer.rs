@@ -4,7 +4,7 @@ use super::record::{LINE, MAX_SKIP, RECORD_HEADER, RecordKind, parse, size};
 use crate::error::Poison;
 use crate::futex::{Bell, Wake, reason};
 use crate::shared::{OwnU64, PeerBytes, PeerU64, SharedBytes};
-use crate::sync::{Acquire, Release};
+use crate::sync::{Acquire, Relaxed, Release};
 
 /// Most bytes that are asked for before their record is there; what lies behind them the processor
 /// fetches by itself.
@@ -55,7 +55,8 @@ impl Consumer {
             return true;
         }
         self.prefetch();
-        self.tail.load(Acquire) != self.position // pairs: tail-publish
+        // Nothing is read on the strength of this: `next` loads the word again.
+        self.tail.load(Relaxed) != self.position
     }
 
     /// The oldest record, `None` where there is none.

@@ -23,7 +23,7 @@
 //!
 //! | pair | strong at | publishes | to |
 //! |---|---|---|---|
-//! | `tail-publish` | `tail.store(Release)` in `Producer::publish`, `tail.load(Acquire)` in `Consumer` | the bytes of all records below `tail` | the consumer |
+//! | `tail-publish` | `tail.store(Release)` in `Producer::store_tail`, `tail.load(Acquire)` in `Consumer::refresh` | the bytes of all records below `tail` | the consumer |
 //! | `head-publish` | `head.store(Release)` in `Consumer::publish`, `head.load(Acquire)` in `Producer::refresh` | that the bytes below `head` are no longer read | the producer, which may then overwrite them |
 
 mod consumer;

@@ -59,6 +59,8 @@ pub struct Producer {
     /// Restart block that was last looked at.
     checked: u64,
     batching: bool,
+    /// A batch was dropped: published without looking for a sleeper.
+    unannounced: bool,
 }
 
 impl Producer {
@@ -79,7 +81,7 @@ impl Producer {
         let capacity = bytes.len() as u64;
         assert!(capacity.is_power_of_two() && capacity >= 2 * LINE);
         let (published, cached_head, checked) = (position, position, 0);
-        Self { tail, head, bytes, capacity, position, published, cached_head, checked, batching: false }
+        Self { tail, head, bytes, capacity, position, published, cached_head, checked, batching: false, unannounced: false }
     }
 
     /// Most bytes of payload in one record, 56 fewer where it must be aligned.
@@ -111,9 +113,10 @@ impl Producer {
     /// Makes everything written visible, and says whether the consumer must be woken for it.
     #[inline]
     pub fn publish(&mut self, bell: &mut Bell) -> Wake {
-        if self.published == self.position {
+        if self.published == self.position && !self.unannounced {
             return Wake::No;
         }
+        self.unannounced = false;
         self.store_tail();
         bell.due(reason::DATA)
     }
@@ -128,11 +131,6 @@ impl Producer {
     /// another reason than a full ring: that is, whether waiting for room is over.
     pub fn has_room(&mut self, min: usize) -> bool {
         !matches!(self.claim(min, false), Err(ClaimError::Full))
-    }
-
-    /// Whether something is written that is not visible yet.
-    pub fn has_unpublished(&self) -> bool {
-        self.published != self.position
     }
 
     #[inline]
@@ -370,11 +368,13 @@ impl Batch<'_> {
 }
 
 impl Drop for Batch<'_> {
-    /// Publishes without looking for a sleeper: who cares for that calls [`Batch::flush`] first.
+    /// Publishes without looking for a sleeper: the next [`Producer::publish`] does that, and who
+    /// cannot wait for it calls [`Batch::flush`] first.
     fn drop(&mut self) {
         self.producer.batching = false;
-        if self.producer.has_unpublished() {
+        if self.producer.published != self.producer.position {
             self.producer.store_tail();
+            self.producer.unannounced = true;
         }
     }
 }

@@ -373,3 +373,29 @@ fn lying_memory_never_breaks_an_end() {
     println!("{} calls: {records} records, {poisons} poisons, {claims} claims", 2 * RUNS * CALLS);
     assert!(records > 1000 && poisons > 1000 && claims > 1000, "the adversary reaches every state");
 }
+
+#[test]
+fn a_head_beyond_what_is_published_is_refused() {
+    let ((tail, _), (head, peer_head)) = (word_u64(), word_u64());
+    let (own, _) = bytes(128);
+    let mut producer = Producer::new(tail, peer_head, own);
+    let mut batch = producer.batch();
+    for _ in 0..2 {
+        let _ = batch.claim(56, false).expect("empty").commit(56, &mut bell());
+    }
+    // The records of the batch are written, but nobody can have read them.
+    head.store(64, Release);
+    let refused = batch.claim(56, false).map(|_| ());
+    assert!(matches!(refused, Err(ClaimError::Corrupt(Poison::Position { .. }))), "{refused:?}");
+}
+
+#[test]
+fn a_sleeper_is_woken_for_a_batch_that_was_dropped() {
+    let ((parked, peer_parked), (notify, _)) = (word_u64(), word_u32());
+    let mut bell = Bell::new(peer_parked, notify, Scope::Process);
+    let mut ring = ring_at(0, 4096);
+    parked.store(1 << 8 | crate::futex::reason::DATA, Relaxed);
+    let _ = ring.producer.batch().claim(8, true).expect("empty").commit(8, &mut bell);
+    assert_eq!(ring.producer.publish(&mut bell), Wake::Yes);
+    assert_eq!(ring.producer.publish(&mut bell), Wake::No);
+}
