@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::process::Child;
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput};
+use criterion::Criterion;
 use trapline::line::Line;
 use trapline::{
     Caller, Key, Lane, Link, LinkConfig, LinkError, Local, Outcome, PeerError, Reflect, Remote,
@@ -50,7 +50,7 @@ fn answer_frames() -> Result<(), LinkError> {
             received => received?,
         }
         if message == ANSWER_LINE {
-            line.answer();
+            line.answer()?;
         } else {
             lane.send(&message)?;
         }
@@ -90,7 +90,6 @@ fn frames(criterion: &mut Criterion) {
         });
         let message = vec![0x5a; size];
         let mut back = Vec::new();
-        group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(format!("frame {size} B"), |bencher| {
             bencher.iter(|| {
                 lane.send(&message).expect("the other end is there");
@@ -107,12 +106,11 @@ fn frames(criterion: &mut Criterion) {
 
 fn line_trips(line: &Line, lane: &mut Lane<'_>, trips: u64) -> Duration {
     lane.send(ANSWER_LINE).expect("the other end is there");
-    // The other end may not have begun to answer yet. Two trips at least, because the first of a
-    // sample must differ from the last one of the sample before.
-    line.sample(1, 64);
-    let sampled = u32::try_from(trips.max(2)).unwrap_or(u32::MAX);
-    let each = line.sample(1, sampled)[0];
-    line.stop();
+    // The other end may not have begun to answer yet.
+    line.sample(1, 64).expect("the other end answers");
+    let sampled = u32::try_from(trips).unwrap_or(u32::MAX);
+    let each = line.sample(1, sampled).expect("the other end answers")[0];
+    line.stop().expect("the other end answers");
     Duration::from_nanos((each * trips as f64) as u64)
 }
 

@@ -7,6 +7,7 @@ use trapline::line::Line;
 use trapline::{Lane, Link, LinkConfig, LinkError, PeerError, WaitPolicy};
 
 use crate::error::Error;
+use crate::place::Placed;
 use crate::second::Second;
 
 /// The role of the end that answers.
@@ -18,11 +19,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_LINE: &[u8] = b"\0answer the line";
 
 /// How both ends wait, by the name that the second process gets as its argument.
-pub(crate) const POLICIES: [(&str, WaitPolicy); 3] = [
-    ("spin", WaitPolicy::Spin),
-    ("park", WaitPolicy::Park),
-    ("adaptive", WaitPolicy::Adaptive),
-];
+pub(crate) const POLICIES: [(&str, WaitPolicy); 3] =
+    [("spin", WaitPolicy::Spin), ("park", WaitPolicy::Park), ("adaptive", WaitPolicy::Adaptive)];
 
 /// The policy of that name; the default one for any other.
 pub(crate) fn policy(name: Option<&str>) -> WaitPolicy {
@@ -47,7 +45,7 @@ fn answer_on(link: &Link) -> Result<(), LinkError> {
     loop {
         lane.receive(&mut message)?;
         if message == ANSWER_LINE {
-            line.answer();
+            line.answer()?;
         } else {
             lane.send(&message)?;
         }
@@ -72,18 +70,21 @@ pub(crate) fn trip(
     lane.receive(back)
 }
 
+/// Places both ends on a processor each, once the other end has answered for the first time.
+pub(crate) fn apart(lane: &mut Lane<'_>, second: &mut Second) -> Result<Option<Placed>, Error> {
+    trip(lane, b"first", &mut Vec::new()).map_err(|error| second.explain_link(error))?;
+    Ok(Placed::apart(second.id()))
+}
+
 /// Tells the other end to answer the line, and stops it again after `sample`.
 pub(crate) fn with_line<T>(
     link: &Link,
     lane: &mut Lane<'_>,
-    second: &Second,
-    sample: impl FnOnce(&Line) -> T,
+    sample: impl FnOnce(&Line) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let line = Line::new(link)?;
     lane.send(ANSWER_LINE)?;
-    second.watched(|| {
-        let sampled = sample(&line);
-        line.stop();
-        sampled
-    })
+    let sampled = sample(&line)?;
+    line.stop()?;
+    Ok(sampled)
 }

@@ -16,6 +16,7 @@ mod demo;
 mod echo;
 mod error;
 mod js;
+mod place;
 mod progress;
 mod roles;
 mod second;

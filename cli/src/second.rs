@@ -5,10 +5,8 @@
 //! standard output, which ends with that. So neither a killed command nor a killed child leaves a
 //! process behind that waits or spins for ever.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -25,14 +23,6 @@ pub(crate) struct Second {
     child: Child,
     /// What it wrote, once it has ended.
     output: Receiver<String>,
-    watch: Arc<Watch>,
-}
-
-/// Both flags are set before the other one is read, so that one side sees that it must act.
-#[derive(Debug, Default)]
-struct Watch {
-    ended: AtomicBool,
-    needed: AtomicBool,
 }
 
 impl Second {
@@ -48,41 +38,21 @@ impl Second {
         let mut command = trapline::second::command(role).map_err(Error::Start)?;
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         let (link, mut child) = Link::spawn(command, config).map_err(Error::Start)?;
-        let watch = Arc::new(Watch::default());
         let (sender, output) = channel();
         if let Some(mut stdout) = child.stdout.take() {
-            let watch = watch.clone();
             std::thread::spawn(move || {
                 let mut text = Vec::new();
                 // Whatever ends the stream, nothing more will come.
                 let _ = stdout.read_to_end(&mut text);
-                watch.ended.store(true, SeqCst);
-                if watch.needed.load(SeqCst) {
-                    // The main thread spins on memory that nobody will write any more.
-                    let _ = writeln!(std::io::stderr(), "error: {}", Error::Ended(None));
-                    std::process::exit(1);
-                }
                 let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
             });
         }
-        Ok((link, Self { child, output, watch }))
+        Ok((link, Self { child, output }))
     }
 
     /// Its process number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Runs `spin`, which waits for the second process without looking whether it lives: if that
-    /// ends meanwhile, so does the command.
-    pub(crate) fn watched<T>(&self, spin: impl FnOnce() -> T) -> Result<T, Error> {
-        self.watch.needed.store(true, SeqCst);
-        if self.watch.ended.load(SeqCst) {
-            return Err(Error::Ended(None));
-        }
-        let done = spin();
-        self.watch.needed.store(false, SeqCst);
-        Ok(done)
     }
 
     /// Waits for it to end by itself, once its link was dropped, and returns what it wrote.

@@ -150,6 +150,16 @@ impl Ladder {
         }
     }
 
+    /// The thread has slept, and `total` has passed since it began to wait. Half a budget of that
+    /// is what the wake itself takes. Had a whole budget spent awake been enough for the rest, the
+    /// next wait has one again: else two ends that each wait for the other's wake never leave the
+    /// kernel.
+    pub fn slept(&mut self, total: Duration) {
+        if total < self.machine.budget * 3 / 2 {
+            self.budget = self.machine.budget;
+        }
+    }
+
     /// Whether the policy ever sleeps.
     pub fn parks(&self) -> bool {
         self.policy != WaitPolicy::Spin
@@ -174,6 +184,11 @@ mod tests {
             assert!(!ladder.stay_awake(|| false));
         }
         assert_eq!(ladder.budget, whole / 16, "else nothing would ever bring it back");
+        ladder.slept(whole * 2);
+        assert_eq!(ladder.budget, whole / 16, "no budget would have been enough");
+        ladder.slept(whole);
+        assert_eq!(ladder.budget, whole);
+        assert!(!ladder.stay_awake(|| false));
         let spins = ladder.machine.spins;
         let mut asked = 0;
         assert!(ladder.stay_awake(|| {

@@ -190,8 +190,7 @@ fn send<'v, T: Transport + ?Sized>(
             Ok(mut out) => {
                 let mut encoder = Encoder::new(&mut out);
                 let Envelope { flags, depth, id } = envelope;
-                let done =
-                    body.write(&mut encoder).and_then(|()| encoder.finish(flags, depth, id));
+                let done = body.write(&mut encoder).and_then(|()| encoder.finish(flags, depth, id));
                 match done {
                     Ok(len) => {
                         out.commit(len);

@@ -45,15 +45,15 @@ use crate::wire::Side;
 
 pub(crate) use carrier::Carrier;
 pub use config::{Lanes, LinkConfig};
-pub(crate) use counters::{Count, LaneCounters};
 pub use counters::Counters;
+pub(crate) use counters::{Count, LaneCounters};
 pub(crate) use frames::{Body, Envelope, LaneState, Role, SMALL, SendError};
 pub use lane::Lane;
 use peer::Peer;
 use platform::Liveness;
 use rings::RingLane;
-pub use stepped::Stepper;
 use stepped::SteppedLane;
+pub use stepped::Stepper;
 pub use transport::{InFrame, Interest, OutFrame, Transport};
 
 /// One end of a connection between two places. Clones are handles to the same end.
@@ -96,7 +96,6 @@ struct LaneWords {
     notify: OwnU32,
     counters: LaneCounters,
     cancelled: Vec<OwnU64>,
-
 }
 
 /// Tells a handler whether its caller has given up: the peer's `cancelled` words. It stays on the
@@ -113,7 +112,10 @@ impl LaneWatch {
     /// The last id that was given up at this depth, 0 for none.
     #[inline]
     pub(crate) fn cancelled(&self, depth: u8) -> u64 {
-        self.0.as_ref().and_then(|words| words.get(usize::from(depth))).map_or(0, |w| w.load(Acquire))
+        self.0
+            .as_ref()
+            .and_then(|words| words.get(usize::from(depth)))
+            .map_or(0, |w| w.load(Acquire))
     }
 }
 
@@ -203,11 +205,17 @@ impl Link {
             return Err(Misuse::Config { option: "transports", problem }.into());
         }
         let role = if side == driver { Role::Driver } else { Role::Server };
-        let slot = |(lane, transport)| CachePadded::new(LaneSlot {
-            role,
-            state: ReentrantLock::new(RefCell::new(LaneState::new(Carrier::Own(transport), role, lane))),
-            words: None,
-        });
+        let slot = |(lane, transport)| {
+            CachePadded::new(LaneSlot {
+                role,
+                state: ReentrantLock::new(RefCell::new(LaneState::new(
+                    Carrier::Own(transport),
+                    role,
+                    lane,
+                ))),
+                words: None,
+            })
+        };
         let lanes = transports.into_iter().enumerate().map(slot).collect();
         Ok(Self { core: Arc::new(Core { side, config: config.clone(), lanes, segments: None }) })
     }
@@ -229,7 +237,11 @@ impl Link {
             let cancelled = |depth| own.lane_u64(lane, cancelled_word(depth));
             CachePadded::new(LaneSlot {
                 role,
-                state: ReentrantLock::new(RefCell::new(LaneState::new(carry(rings, side), role, lane))),
+                state: ReentrantLock::new(RefCell::new(LaneState::new(
+                    carry(rings, side),
+                    role,
+                    lane,
+                ))),
                 words: Some(LaneWords {
                     serving: own.lane_u32(lane, LANE_SERVING),
                     notify: own.lane_u32(lane, LANE_NOTIFY),
@@ -240,7 +252,9 @@ impl Link {
         };
         let lanes = (0..own.lanes()).map(slot).collect();
         let segments = Segments { own: own.clone(), theirs: theirs.clone(), peer };
-        Self { core: Arc::new(Core { side, config: config.clone(), lanes, segments: Some(segments) }) }
+        Self {
+            core: Arc::new(Core { side, config: config.clone(), lanes, segments: Some(segments) }),
+        }
     }
 
     /// Which end this is.
@@ -308,7 +322,11 @@ impl Core {
     }
 
     /// Takes one particular lane.
-    pub(crate) fn hold(&self, lane: usize, deadline: &mut Deadline) -> Result<LaneGuard<'_>, LinkError> {
+    pub(crate) fn hold(
+        &self,
+        lane: usize,
+        deadline: &mut Deadline,
+    ) -> Result<LaneGuard<'_>, LinkError> {
         Ok(self.lanes[lane].state.lock(deadline).ok_or(PeerError::Timeout)?)
     }
 
@@ -324,6 +342,10 @@ impl Core {
             if self.lanes.len() == 1 || lane.state.is_mine() {
                 return Ok(lane.state.lock(deadline).ok_or(PeerError::Timeout)?);
             }
+        }
+        // The other end waits for what this thread serves, so it may never come to answer.
+        if self.lanes.iter().any(|lane| lane.role == Role::Server && lane.state.is_mine()) {
+            return Err(Misuse::WouldDeadlock.into());
         }
         let mine = (0..self.lanes.len()).filter(driven).find(|l| self.lanes[*l].state.is_mine());
         let order = mine.into_iter().chain(Some(hint).filter(|h| *h < self.lanes.len()));
@@ -343,6 +365,11 @@ impl Core {
         let word = |theirs: &PeerSegment, depth| theirs.lane_u64(lane, cancelled_word(depth));
         let words = |theirs| (0..DEPTHS).map(|depth| word(theirs, depth)).collect();
         LaneWatch(self.segments.as_ref().map(|segments| words(&segments.theirs)))
+    }
+
+    /// Fails where the peer has left.
+    pub(crate) fn verdict(&self) -> Result<(), LinkError> {
+        self.segments.as_ref().map_or(Ok(()), |segments| segments.peer.verdict(true))
     }
 
     /// The calibration words, own and the peer's.
@@ -366,6 +393,12 @@ impl Core {
             words.serving.store(serving as u32, Release);
             self.ring(words);
         }
+    }
+
+    /// Whether somebody serves `lane`, or did.
+    pub(crate) fn was_served(&self, lane: usize) -> bool {
+        let words = self.lanes[lane].words.as_ref();
+        words.is_some_and(|words| words.serving.load(Relaxed) != Serving::NotYet as u32)
     }
 
     /// Wakes whatever of the peer sleeps on a lane, from any thread.

@@ -7,11 +7,9 @@ use super::counters::{Count, LaneCounters};
 use super::peer::Peer;
 use super::transport::{InFrame, Interest, OutFrame, Transport};
 use crate::error::{LinkError, Misuse, PeerError, Poison};
-use crate::futex::{
-    Bell, Deadline, Ladder, Moment, Park, Scope, WaitPolicy, Wake, Woken, reason,
-};
+use crate::futex::{Bell, Deadline, Ladder, Moment, Park, WaitPolicy, Wake, Woken, reason};
 use crate::layout::{
-    LANE_NOTIFY, LANE_PARKED, LANE_POSITIONS, LANE_SERVING, BLOCK, RingName, Serving,
+    BLOCK, LANE_NOTIFY, LANE_PARKED, LANE_POSITIONS, LANE_SERVING, RingName, Serving,
 };
 use crate::ring::{ClaimError, Consumer, Producer};
 use crate::segment::{OwnSegment, PeerSegment};
@@ -19,7 +17,7 @@ use crate::shared::PeerU32;
 use crate::sync::Acquire;
 
 /// How long a sleeper leaves it to the peer to wake it, before it looks whether the peer's process
-/// is still there.
+/// is still there, and whether another thread has closed this end: that rings the peer only.
 const SLICE: Duration = Duration::from_millis(10);
 
 /// One end of a lane over rings.
@@ -102,11 +100,8 @@ impl RingLane {
 
     /// Sleeps once, for a slice at most, and says whether the slice passed without a ring.
     fn sleep(&mut self, interest: Interest, until: Option<Moment>) -> Result<bool, LinkError> {
-        let slice = match self.peer.scope() {
-            Scope::Process => None,
-            Scope::Shared => Some(Moment::now().plus(SLICE)),
-        };
-        let end = [until, slice].into_iter().flatten().min();
+        let slice = Moment::now().plus(SLICE);
+        let end = Some(until.map_or(slice, |until| until.min(slice)));
         let reasons = match interest {
             Interest::Data(RingName::Events) => reason::EVENTS,
             Interest::Data(_) => reason::DATA,
@@ -126,6 +121,7 @@ impl RingLane {
 
     #[cold]
     fn wait_slow(&mut self, interest: Interest, deadline: &mut Deadline) -> Result<(), LinkError> {
+        let start = Moment::now();
         // The process is looked at when a slice passed in silence, or when this never sleeps.
         let mut silent = !self.ladder.parks();
         loop {
@@ -141,6 +137,7 @@ impl RingLane {
             if self.ladder.parks() {
                 let until = deadline.moment();
                 silent = self.sleep(interest, until)?;
+                self.ladder.slept(start.until(Moment::now()));
             } else if self.ladder.stay_awake(|| is_met(&mut self.out, &self.inward, interest)) {
                 return Ok(());
             }

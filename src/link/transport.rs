@@ -36,8 +36,12 @@ pub trait Transport: fmt::Debug + Send {
     ///
     /// # Errors
     /// [`ClaimError`].
-    fn claim(&mut self, ring: RingName, min: usize, small: bool)
-    -> Result<OutFrame<'_>, ClaimError>;
+    fn claim(
+        &mut self,
+        ring: RingName,
+        min: usize,
+        small: bool,
+    ) -> Result<OutFrame<'_>, ClaimError>;
 
     /// The oldest frame on `ring`, `None` where there is none; [`InFrame::release`] gives its room
     /// back.

@@ -81,7 +81,18 @@ impl Producer {
         let capacity = bytes.len() as u64;
         assert!(capacity.is_power_of_two() && capacity >= 2 * LINE);
         let (published, cached_head, checked) = (position, position, 0);
-        Self { tail, head, bytes, capacity, position, published, cached_head, checked, batching: false, unannounced: false }
+        Self {
+            tail,
+            head,
+            bytes,
+            capacity,
+            position,
+            published,
+            cached_head,
+            checked,
+            batching: false,
+            unannounced: false,
+        }
     }
 
     /// Most bytes of payload in one record, 56 fewer where it must be aligned.

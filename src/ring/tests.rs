@@ -95,7 +95,13 @@ fn pattern(seed: usize, len: usize) -> Vec<u8> {
 }
 
 /// Encodes as a frame encoder does: some bytes, then more than was asked for, then aligned.
-fn push_grown(ring: &mut Ring, seed: usize, first: usize, then: usize, align: bool) -> Result<Vec<u8>, ClaimError> {
+fn push_grown(
+    ring: &mut Ring,
+    seed: usize,
+    first: usize,
+    then: usize,
+    align: bool,
+) -> Result<Vec<u8>, ClaimError> {
     let all = pattern(seed, first + then);
     let mut claim = ring.producer.claim(first, false)?;
     claim.bytes_mut()[..first].copy_from_slice(&all[..first]);
@@ -214,13 +220,10 @@ fn half_the_ring_is_the_longest_record() {
     let mut ring = ring_at(0, 4096);
     let max = ring.producer.max_payload();
     assert_eq!(max, 2040);
-    assert_eq!(
-        ring.push(&vec![0; max + 1], false),
-        Err(ClaimError::TooLong { len: max + 1, max })
-    );
+    assert_eq!(ring.push(&vec![0; max + 1], false), Err(ClaimError::TooLong { len: max + 1, max }));
     for _ in 0..100 {
         ring.push(&vec![7; max], false).expect("empty");
-        ring.push(&vec![8; 100], false).expect("there is room for more");
+        ring.push(&[8; 100], false).expect("there is room for more");
         assert_eq!(ring.pop().map(|p| p.len()), Some(max));
         assert_eq!(ring.pop().map(|p| p.len()), Some(100));
     }
@@ -233,7 +236,7 @@ fn a_batch_is_seen_by_bunches_and_whole_when_its_guard_drops() {
     for i in 0..10 {
         let claim = batch.claim(100, true).expect("room");
         let _ = claim.commit(100, &mut ring.to_consumer);
-        assert_eq!(ring.consumer.has_next(), false, "record {i} is held back");
+        assert!(!ring.consumer.has_next(), "record {i} is held back");
     }
     for _ in 10..20 {
         let claim = batch.claim(100, true).expect("room");
@@ -249,7 +252,9 @@ fn a_batch_is_seen_by_bunches_and_whole_when_its_guard_drops() {
 }
 
 /// A consumer over what a hostile producer could have written.
-fn hostile(write: impl FnOnce(&mut crate::shared::OwnBytes) -> u64) -> Result<Option<usize>, Poison> {
+fn hostile(
+    write: impl FnOnce(&mut crate::shared::OwnBytes) -> u64,
+) -> Result<Option<usize>, Poison> {
     let ((tail, peer_tail), (head, _)) = (word_u64(), word_u64());
     let (mut own, peer) = bytes(4096);
     tail.store(write(&mut own), Release);
@@ -291,7 +296,14 @@ fn what_is_no_ring_is_refused() {
         24
     });
     assert!(matches!(two_skips, Err(Poison::Padding { .. })));
-    assert_eq!(hostile(|own| { own.store_u64(0, SKIP); own.store_u64(8, FRAME | 3); 24 }), Ok(Some(3)));
+    assert_eq!(
+        hostile(|own| {
+            own.store_u64(0, SKIP);
+            own.store_u64(8, FRAME | 3);
+            24
+        }),
+        Ok(Some(3))
+    );
 }
 
 #[test]
@@ -309,7 +321,10 @@ fn a_head_that_cannot_be_is_refused() {
         if head_says == 8 {
             assert_eq!(refused, Err(ClaimError::Full));
         } else {
-            assert!(matches!(refused, Err(ClaimError::Corrupt(Poison::Position { .. }))), "{head_says}");
+            assert!(
+                matches!(refused, Err(ClaimError::Corrupt(Poison::Position { .. }))),
+                "{head_says}"
+            );
         }
     }
 }
@@ -324,11 +339,11 @@ fn liar(seed: u64) -> Liar {
         x ^= x << 17;
         state.store(x, Relaxed);
         match x >> 61 {
-            0 | 1 | 2 => truth,
-            3 => truth.wrapping_add((x >> 8) % 4096 & !7),
+            0..=2 => truth,
+            3 => truth.wrapping_add(((x >> 8) % 4096) & !7),
             4 => truth ^ 1 << (x & 63),
-            5 => (1 + (x >> 20) % 3) << 32 | (x >> 30) % 4200,
-            6 => x % 5000 & !7,
+            5 => ((1 + (x >> 20) % 3) << 32) | ((x >> 30) % 4200),
+            6 => (x % 5000) & !7,
             _ => x,
         }
     })

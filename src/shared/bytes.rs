@@ -30,7 +30,9 @@ impl Tracker {
     fn write(&self, _offset: usize, _len: usize) {
         #[cfg(loom)]
         if let Some(words) = &self.words {
-            words[_offset / 8..(_offset + _len).div_ceil(8)].iter().for_each(|w| w.with_mut(|_| ()));
+            words[_offset / 8..(_offset + _len).div_ceil(8)]
+                .iter()
+                .for_each(|w| w.with_mut(|_| ()));
         }
     }
 
@@ -370,7 +372,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_at_every_alignment() {
         let (mut own, peer) = bytes(4096);
-        let pattern: Vec<u8> = (0..4096u32).map(|i| (i * 31 >> 3) as u8).collect();
+        let pattern: Vec<u8> = (0..4096u32).map(|i| ((i * 31) >> 3) as u8).collect();
         own.slice_mut(0, 4096).copy_from_slice(&pattern);
         for offset in (0..80).chain([1000, 2047]) {
             for len in (0..80).chain([255, 256, 257, 511, 1024, 2000]) {

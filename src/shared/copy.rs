@@ -3,7 +3,10 @@
 //! A plain `memcpy` from such memory is a data race. Byte-wise atomic copies are up to 19 times
 //! slower, so short runs go by whole words and long ones, on x86-64, through `rep movsb`, which
 //! the compiler cannot take for an ordinary read.
-#![allow(unsafe_code, reason = "atomic loads and string moves from addresses checked by the caller")]
+#![allow(
+    unsafe_code,
+    reason = "atomic loads and string moves from addresses checked by the caller"
+)]
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};

@@ -1,0 +1,23 @@
+//! Processor time of processes, as the kernel keeps it.
+
+use std::fs;
+use std::path::Path;
+
+/// Processor seconds that the threads of these processes have used so far; `None` where the kernel
+/// does not say.
+pub(super) fn seconds(processes: &[u32]) -> Option<f64> {
+    processes.iter().map(|process| of_process(*process)).sum()
+}
+
+fn of_process(process: u32) -> Option<f64> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    threads.map(|thread| of_thread(&thread.ok()?.path())).sum()
+}
+
+/// The first number of `schedstat`, nanoseconds on a processor: exact, where the ticks of `stat`
+/// are 10 ms each.
+fn of_thread(folder: &Path) -> Option<f64> {
+    let text = fs::read_to_string(folder.join("schedstat")).ok()?;
+    let nanos: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(nanos / 1e9)
+}
