@@ -244,11 +244,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed { problem } => write!(f, "malformed message: {problem}"),
-            Self::Version { ours, theirs } => write!(
-                f,
-                "version {}.{} here, {}.{} there",
-                ours.0, ours.1, theirs.0, theirs.1
-            ),
+            Self::Version { ours, theirs } => {
+                write!(f, "version {}.{} here, {}.{} there", ours.0, ours.1, theirs.0, theirs.1)
+            }
             Self::Descriptors { count } => {
                 write!(f, "{count} file descriptors where exactly one belongs")
             }

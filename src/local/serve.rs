@@ -55,7 +55,8 @@ impl<H: Reflect> Local<H> {
     ///
     /// # Errors
     /// [`Misuse::NoLane`] where the other end drives none, [`Misuse::Config`] where it drives
-    /// several: one thread that serves several lanes is not there yet.
+    /// several (one thread that serves several lanes is not there yet), or where the lane had a
+    /// local before.
     pub fn new(link: Link, host: H) -> Result<Self, LinkError> {
         let served: Vec<usize> = link.core().lanes_of(Role::Server).collect();
         let lane = match served[..] {
@@ -66,6 +67,12 @@ impl<H: Reflect> Local<H> {
                 return Err(Misuse::Config { option: "lanes", problem }.into());
             }
         };
+        // A table that starts over would hand out the pointers of the last one again, and the
+        // other end may still hold those.
+        if link.core().was_served(lane) {
+            let problem = format!("lane {lane} was served before");
+            return Err(Misuse::Config { option: "lanes", problem }.into());
+        }
         let watch = link.core().watch(lane);
         let objects = RefCell::new(ObjectTable::new(link.side(), link.config().max_refs));
         link.core().say_serving(lane, Serving::Yes);
@@ -159,7 +166,8 @@ impl<H: Reflect> Local<H> {
         scratch: &'s mut Vec<u8>,
     ) -> Result<Option<Option<Incoming<'s, H::Object>>>, LinkError> {
         let mut state = guard.borrow_mut();
-        let Some((kind, mut incoming)) = state.next(scratch, |h, c, a| self.decode(h, c, a))? else {
+        let Some((kind, mut incoming)) = state.next(scratch, |h, c, a| self.decode(h, c, a))?
+        else {
             return Ok(None);
         };
         let refused = incoming.as_ref().map_or(0, |(_, refused)| *refused);
@@ -250,8 +258,14 @@ impl<H: Reflect> Local<H> {
         let pointer = match response {
             Response::Value(Value::Reference(object))
             | Response::Thrown(Thrown { value: Value::Reference(object), .. }) => {
-                let kind = self.host.kind(object);
-                Some(self.objects.borrow_mut().offer(object, kind))
+                match catch_unwind(AssertUnwindSafe(|| self.host.kind(object))) {
+                    Ok(kind) => Some(self.objects.borrow_mut().offer(object, kind)),
+                    Err(panic) => {
+                        let failure = Failure::Panicked;
+                        let response = Response::Failure(failure, panic_message(&*panic));
+                        return self.reply(guard, envelope, &response);
+                    }
+                }
             }
             _ => None,
         };

@@ -64,7 +64,8 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
                 index
             }
             None => {
-                let index = u32::try_from(self.slots.len()).ok().filter(|i| *i < u32::MAX).ok_or(full)?;
+                let index =
+                    u32::try_from(self.slots.len()).ok().filter(|i| *i < u32::MAX).ok_or(full)?;
                 let pointer = Pointer::new(index + 1, 0, kind, owner);
                 self.slots.push(Slot { pointer, object: held, sent: 0, pins: 0 });
                 index
@@ -102,7 +103,11 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
         let pointer = Pointer::from_bits(bits).ok_or(())?;
         let index = pointer.index() - 1;
         let slot = self.slots.get_mut(index as usize).ok_or(())?;
-        if slot.object.is_none() || slot.pointer != pointer || slot.sent < count.into() || count == 0 {
+        if slot.object.is_none()
+            || slot.pointer != pointer
+            || slot.sent < count.into()
+            || count == 0
+        {
             return Err(());
         }
         slot.sent -= u64::from(count);
@@ -174,7 +179,9 @@ mod tests {
     fn c6_a_wrong_unref_changes_nothing() {
         let mut table = table();
         let a = send(&mut table, "a");
-        for (bits, count) in [(a.to_bits(), 2), (a.to_bits(), 0), (a.to_bits() ^ 1 << 59, 1), (0, 1), (99, 1)] {
+        for (bits, count) in
+            [(a.to_bits(), 2), (a.to_bits(), 0), (a.to_bits() ^ 1 << 59, 1), (0, 1), (99, 1)]
+        {
             assert_eq!(table.unref(bits, count), Err(()));
         }
         assert_eq!(table.unref(a.to_bits(), 1), Ok(Some("a")));

@@ -24,10 +24,24 @@ const UNREF_LEN: usize = 12;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Trap<'v> {
     Global,
-    Get { target: &'v Proxy, key: Key<'v> },
-    Set { target: &'v Proxy, key: Key<'v>, value: &'v Value<Proxy> },
-    Apply { target: &'v Proxy, this: &'v Value<Proxy>, args: &'v [Value<Proxy>] },
-    Construct { target: &'v Proxy, args: &'v [Value<Proxy>] },
+    Get {
+        target: &'v Proxy,
+        key: Key<'v>,
+    },
+    Set {
+        target: &'v Proxy,
+        key: Key<'v>,
+        value: &'v Value<Proxy>,
+    },
+    Apply {
+        target: &'v Proxy,
+        this: &'v Value<Proxy>,
+        args: &'v [Value<Proxy>],
+    },
+    Construct {
+        target: &'v Proxy,
+        args: &'v [Value<Proxy>],
+    },
     /// No trap: only the unref list.
     Flush,
 }

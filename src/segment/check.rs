@@ -62,8 +62,7 @@ fn entry(
     blocks_end: u64,
     len: u64,
 ) -> Result<(), Refusal> {
-    let driver =
-        if lane < expected.active_lanes as usize { Side::Active } else { Side::Passive };
+    let driver = if lane < expected.active_lanes as usize { Side::Active } else { Side::Passive };
     if entry.driver != driver as u32 {
         return Err(Refusal::Layout { field: "driver", value: entry.driver.into() });
     }

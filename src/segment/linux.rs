@@ -22,10 +22,8 @@ use crate::shared::{OwnRegion, PeerRegion};
 
 /// What makes a memory file a segment: its size is fixed, and nobody can write to it but through
 /// the mapping that its owner made before.
-const SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::FUTURE_WRITE)
-    .union(SealFlags::SEAL);
+const SEALS: SealFlags =
+    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::FUTURE_WRITE).union(SealFlags::SEAL);
 
 /// Makes, maps and seals a segment; the file descriptor is for the peer.
 ///
@@ -126,13 +124,13 @@ fn peer_region(map: Arc<MmapRaw>) -> PeerRegion {
 pub fn pass_descriptor(command: &mut Command, file: OwnedFd, number: RawFd) {
     let pass = move || {
         if file.as_raw_fd() == number {
-            return rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).map_err(Into::into);
+            return rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())
+                .map_err(Into::into);
         }
         // SAFETY: between fork and exec of the child, `number` belongs to nobody: whatever stood
         // there is closed by the kernel in the same step. It must not be dropped, so that it stays
         // open across exec.
-        let mut target =
-            std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+        let mut target = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
         rustix::io::dup2(&file, &mut target).map_err(Into::into)
     };
     // SAFETY: `pass` makes two system calls and allocates nothing, which is all that is allowed

@@ -22,10 +22,10 @@ mod platform;
 mod platform;
 
 pub use plan::{Plan, RingSizes};
-#[cfg(target_os = "linux")]
-pub use platform::{attach, heap, inherited_descriptor, pass_descriptor, sealed};
 #[cfg(not(target_os = "linux"))]
 pub use platform::heap;
+#[cfg(target_os = "linux")]
+pub use platform::{attach, heap, inherited_descriptor, pass_descriptor, sealed};
 
 use crate::layout::{LANE_BLOCK, LANE_BLOCKS, LaneEntry, RingArea, RingName};
 use crate::shared::{OwnBytes, OwnRegion, OwnU32, OwnU64, PeerBytes, PeerRegion, PeerU32, PeerU64};

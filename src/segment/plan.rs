@@ -42,7 +42,8 @@ impl Plan {
 
     /// The lane table, and the length of the segment in bytes.
     pub(super) fn table(&self) -> (Vec<LaneEntry>, u64) {
-        let mut end = (LANE_BLOCKS + self.lanes as usize * LANE_BLOCK).next_multiple_of(PAGE) as u64;
+        let mut end =
+            (LANE_BLOCKS + self.lanes as usize * LANE_BLOCK).next_multiple_of(PAGE) as u64;
         let mut area = |capacity: u64| {
             let offset = end;
             end += capacity.next_multiple_of(PAGE as u64);

@@ -51,7 +51,7 @@ impl Storm {
         let until = over.clone();
         // SAFETY: asks for nothing but the number of this thread.
         let target = unsafe { pthread_self() };
-        let other = other.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let other = other.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         let thread = std::thread::spawn(move || {
             while !until.load(Relaxed) {
                 // SAFETY: the target waits for this thread before it ends, see `drop`.

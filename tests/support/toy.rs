@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use trapline::{
-    Caller, Key, Kind, Link, LinkError, Local, Outcome, Reflect, Thrown, Trap, Value,
-};
+use trapline::{Caller, Key, Kind, Link, LinkError, Local, Outcome, Reflect, Thrown, Trap, Value};
 
 /// A value of the model.
 pub(crate) type Val = Value<Obj>;
@@ -154,7 +152,8 @@ impl Toy {
     ) -> Obj {
         let refuse: Native =
             Rc::new(|toy, _, _| Err(toy.thrown("TypeError", "a class needs construct")));
-        let parts = Parts { call: Some(refuse), construct: Some(Rc::new(code)), ..Parts::default() };
+        let parts =
+            Parts { call: Some(refuse), construct: Some(Rc::new(code)), ..Parts::default() };
         let class = self.make(parts);
         class.put("name", name.into());
         class.put("prototype", Value::Reference(self.object()));
@@ -243,13 +242,7 @@ impl Reflect for Toy {
         }
     }
 
-    fn set(
-        &self,
-        _: &Caller,
-        target: &Obj,
-        key: Key<'_>,
-        value: Val,
-    ) -> Result<bool, Thrown<Obj>> {
+    fn set(&self, _: &Caller, target: &Obj, key: Key<'_>, value: Val) -> Result<bool, Thrown<Obj>> {
         match (&target.0.items, key) {
             (Some(items), Key::Index(index)) => {
                 let mut items = items.borrow_mut();
@@ -313,9 +306,8 @@ fn globals(toy: &Toy) -> Obj {
 }
 
 fn put_classes(toy: &Toy, put: &dyn Fn(&str, Obj)) {
-    let array = toy.class("Array", |toy, _, args| {
-        Ok(Value::Reference(toy.array(args.to_vec())).into())
-    });
+    let array =
+        toy.class("Array", |toy, _, args| Ok(Value::Reference(toy.array(args.to_vec())).into()));
     array.put(
         "isArray",
         Value::Reference(toy.function("isArray", |_, _, args| {
@@ -324,8 +316,7 @@ fn put_classes(toy: &Toy, put: &dyn Fn(&str, Obj)) {
         })),
     );
     put("Array", array);
-    let object =
-        toy.class("Object", |toy, _, _| Ok(Value::Reference(toy.object()).into()));
+    let object = toy.class("Object", |toy, _, _| Ok(Value::Reference(toy.object()).into()));
     object.put(
         "is",
         Value::Reference(toy.function("is", |_, _, args| {
@@ -400,7 +391,10 @@ fn put_data(toy: &Toy, put: &dyn Fn(&str, Obj)) {
     for name in ["date", "map"] {
         put(name, toy.object());
     }
-    put("error", toy.thrown("Error", "kept").value.into_reference().unwrap_or_else(|_| toy.object()));
+    put(
+        "error",
+        toy.thrown("Error", "kept").value.into_reference().unwrap_or_else(|_| toy.object()),
+    );
     let (nested, inner) = (toy.object(), toy.object());
     inner.put("value", 1.into());
     nested.put("inner", Value::Reference(inner));
@@ -408,12 +402,8 @@ fn put_data(toy: &Toy, put: &dyn Fn(&str, Obj)) {
     put("numbers", toy.array(vec![1.into(), 2.into(), 3.into()]));
     let last = toy.object();
     last.put("a", 3.into());
-    let items = vec![
-        Value::Reference(toy.array(Vec::new())),
-        5.into(),
-        6.into(),
-        Value::Reference(last),
-    ];
+    let items =
+        vec![Value::Reference(toy.array(Vec::new())), 5.into(), 6.into(), Value::Reference(last)];
     put("mixed", toy.array(items));
 }
 
@@ -430,7 +420,10 @@ fn put_trouble(toy: &Toy, put: &dyn Fn(&str, Obj)) {
         std::thread::sleep(Duration::from_millis(number(args, 0) as u64));
         Ok(Value::Reference(toy.object()).into())
     });
-    function("long_text", |_, _, args| Ok(Value::from("a".repeat(number(args, 0) as usize)).into()));
+    function(
+        "long_text",
+        |_, _, args| Ok(Value::from("a".repeat(number(args, 0) as usize)).into()),
+    );
     function("long_bytes", |_, _, args| Ok(Value::from(vec![7; number(args, 0) as usize]).into()));
     let bad = toy.object();
     let throws: Native = Rc::new(|toy, _, _| Err(toy.thrown("Error", "the getter throws")));

@@ -28,10 +28,7 @@ impl Watchdog {
 }
 
 /// A trial that is watched.
-pub(crate) fn trial(
-    name: String,
-    run: impl FnOnce() + Send + 'static,
-) -> libtest_mimic::Trial {
+pub(crate) fn trial(name: String, run: impl FnOnce() + Send + 'static) -> libtest_mimic::Trial {
     let what = name.clone();
     libtest_mimic::Trial::test(name, move || {
         let _watchdog = Watchdog::new(&what);
