@@ -4,7 +4,7 @@ use super::carrier::{Carrier, carry};
 use super::counters::Count;
 use super::rings::RingLane;
 use super::transport::{InFrame, Interest, Transport};
-use crate::error::{LinkError, Misuse, Poison};
+use crate::error::{LinkError, Misuse, PeerError, Poison};
 use crate::futex::Deadline;
 use crate::layout::RingName;
 use crate::ring::ClaimError;
@@ -37,6 +37,15 @@ impl Role {
     pub(crate) fn inward(self) -> RingName {
         if self == Self::Driver { RingName::Reply } else { RingName::Request }
     }
+
+    /// What this end waits for when a frame of `min` bytes has no room. A driver also waits for
+    /// what it has to read; the server then never waits for a driver that waits for it.
+    fn room(self, min: usize) -> Interest {
+        match self {
+            Self::Driver => Interest::SpaceOrData { ring: self.out(), min, data: self.inward() },
+            Self::Server => Interest::Space { ring: self.out(), min },
+        }
+    }
 }
 
 /// What [`LaneState::send`] writes into a frame. It may be asked several times, each time for a
@@ -51,6 +60,9 @@ pub(crate) trait Body<'v> {
 pub(crate) enum SendError {
     Link(LinkError),
     Encode(EncodeError),
+    /// There is no room, and frames have come that were not read: two ends that wait for room of
+    /// each other would wait for ever. Read, then send again.
+    Unread,
 }
 
 impl From<LinkError> for SendError {
@@ -63,6 +75,7 @@ impl From<SendError> for LinkError {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Link(error) => error,
+            SendError::Unread => PeerError::Full.into(),
             SendError::Encode(EncodeError::TooLong { len, max }) => {
                 Misuse::TooLong { len, max }.into()
             }
@@ -109,15 +122,16 @@ impl LaneState {
         }
     }
 
-    /// Fails where this end has closed or poisoned the link: what is sent then would be lost
-    /// without a word, as long as the ring has room.
+    /// Fails where the link is closed or poisoned: what is sent then would be lost without a word,
+    /// as long as the ring has room.
     #[inline]
     fn check(&self) -> Result<(), LinkError> {
-        self.carrier.rings().map_or(Ok(()), RingLane::check)
+        self.carrier.rings().map_or(Ok(()), RingLane::check_send)
     }
 
     /// Encodes a frame straight into the ring and publishes it; waits for room until `deadline`.
-    /// `hint` is how many bytes are expected, `small` that they are a control part only.
+    /// `hint` is how many bytes are expected, `small` that they are a control part only. A driver
+    /// gets [`SendError::Unread`] instead of a wait while there is something to read.
     #[inline]
     pub(crate) fn send<'v>(
         &mut self,
@@ -128,8 +142,8 @@ impl LaneState {
         deadline: &mut Deadline,
     ) -> Result<(), SendError> {
         self.check()?;
-        let ring = self.role.out();
-        carry!(self.carrier, lane => send(lane, ring, envelope, hint, small, body, deadline))
+        let role = self.role;
+        carry!(self.carrier, lane => send(lane, role, envelope, hint, small, body, deadline))
     }
 
     /// Publishes a DATA frame; waits for room until `deadline`.
@@ -177,14 +191,16 @@ impl LaneState {
 #[inline]
 fn send<'v, T: Transport + ?Sized>(
     lane: &mut T,
-    ring: RingName,
+    role: Role,
     envelope: Envelope,
     hint: usize,
     small: bool,
     body: &mut impl Body<'v>,
     deadline: &mut Deadline,
 ) -> Result<(), SendError> {
+    let ring = role.out();
     let mut min = hint;
+    let mut waited_for = None;
     loop {
         match lane.claim(ring, min, small) {
             Ok(mut out) => {
@@ -202,6 +218,8 @@ fn send<'v, T: Transport + ?Sized>(
                 // It needs more than there was: twice as much next time, up to half a ring.
                 min = (out.bytes_mut().len() + 1).max(2 * min);
             }
+            // The wait is over, but not because of room.
+            Err(ClaimError::Full) if waited_for == Some(min) => return Err(SendError::Unread),
             Err(ClaimError::Full) => {}
             // Doubling went too far: whatever fits a record fits the largest one.
             Err(ClaimError::TooLong { max, .. }) if min > hint && min > max => {
@@ -213,7 +231,10 @@ fn send<'v, T: Transport + ?Sized>(
             }
             Err(ClaimError::Corrupt(reason)) => return Err(lane.poison(reason).into()),
         }
-        lane.wait(Interest::Space { ring, min }, deadline)?;
+        if role == Role::Driver {
+            waited_for = Some(min);
+        }
+        lane.wait(role.room(min), deadline)?;
     }
 }
 

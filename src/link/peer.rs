@@ -59,6 +59,7 @@ impl Peer {
 
     /// Whether the peer still takes part. Whoever asks has to drain its ring after this answer was
     /// computed and before it acts on it: what was committed before the peer left counts.
+    #[inline]
     pub(super) fn verdict(&self, look_at_process: bool) -> Result<(), LinkError> {
         let word = self.state.load(Acquire);
         match State::from_word(word) {

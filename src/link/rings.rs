@@ -75,10 +75,11 @@ impl RingLane {
         &self.counters
     }
 
-    /// Fails where the link is poisoned or this end has closed it.
+    /// Fails where the link is poisoned or closed by either end.
     #[inline]
-    pub(super) fn check(&self) -> Result<(), LinkError> {
-        self.peer.check()
+    pub(super) fn check_send(&self) -> Result<(), LinkError> {
+        self.peer.check()?;
+        self.peer.verdict(false)
     }
 
     /// Whether what is awaited is there.
@@ -106,6 +107,7 @@ impl RingLane {
             Interest::Data(RingName::Events) => reason::EVENTS,
             Interest::Data(_) => reason::DATA,
             Interest::Space { .. } => reason::SPACE,
+            Interest::SpaceOrData { .. } => reason::SPACE | reason::DATA,
         };
         let Self { out, inward, peer, park, serving, .. } = self;
         let stopped = |word: &PeerU32| word.load(Acquire) == Serving::Stopped as u32;
@@ -151,11 +153,13 @@ fn is_met(
     inward: &[Option<Consumer>; 3],
     interest: Interest,
 ) -> bool {
+    let has_next = |ring: RingName| inward[ring as usize].as_ref().is_some_and(Consumer::has_next);
+    let mut has_room =
+        |ring: RingName, min| out[ring as usize].as_mut().is_none_or(|ring| ring.has_room(min));
     match interest {
-        Interest::Data(ring) => inward[ring as usize].as_ref().is_some_and(Consumer::has_next),
-        Interest::Space { ring, min } => {
-            out[ring as usize].as_mut().is_none_or(|ring| ring.has_room(min))
-        }
+        Interest::Data(ring) => has_next(ring),
+        Interest::Space { ring, min } => has_room(ring, min),
+        Interest::SpaceOrData { ring, min, data } => has_next(data) || has_room(ring, min),
     }
 }
 
@@ -172,7 +176,7 @@ impl Transport for RingLane {
             return Err(ClaimError::TooLong { len: min, max: 0 });
         };
         let claim = producer.claim(min, small)?;
-        Ok(OutFrame::new(claim, &mut self.bell, &self.counters))
+        Ok(OutFrame::counted(claim, &mut self.bell, &self.counters))
     }
 
     #[inline]
@@ -180,7 +184,7 @@ impl Transport for RingLane {
         self.peer.check()?;
         let Some(consumer) = &mut self.inward[ring as usize] else { return Ok(None) };
         match consumer.next() {
-            Ok(Some(record)) => Ok(Some(InFrame::new(record, &mut self.bell, &self.counters))),
+            Ok(Some(record)) => Ok(Some(InFrame::counted(record, &mut self.bell, &self.counters))),
             Ok(None) => Ok(None),
             Err(reason) => Err(self.peer.poison(reason)),
         }
@@ -202,7 +206,7 @@ impl Transport for RingLane {
     #[inline]
     fn wait(&mut self, interest: Interest, deadline: &mut Deadline) -> Result<(), LinkError> {
         self.flush();
-        if let Interest::Space { .. } = interest {
+        if !matches!(interest, Interest::Data(_)) {
             self.counters.bump(Count::FullWaits, 1);
         }
         let Self { out, inward, ladder, .. } = self;

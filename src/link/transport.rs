@@ -23,6 +23,15 @@ pub enum Interest {
         /// Bytes of payload.
         min: usize,
     },
+    /// Room for `min` bytes on `ring`, or a frame on `data`, whichever comes first.
+    SpaceOrData {
+        /// The ring to write to.
+        ring: RingName,
+        /// Bytes of payload.
+        min: usize,
+        /// The ring to read from.
+        data: RingName,
+    },
 }
 
 /// One end of one lane. One thread at a time uses it.
@@ -76,13 +85,18 @@ pub trait Transport: fmt::Debug + Send {
 pub struct OutFrame<'a> {
     claim: Claim<'a>,
     bell: &'a mut Bell,
-    counters: &'a LaneCounters,
+    counters: Option<&'a LaneCounters>,
 }
 
 impl<'a> OutFrame<'a> {
+    /// A claimed record, and the bell that tells the peer of it.
+    pub fn new(claim: Claim<'a>, bell: &'a mut Bell) -> Self {
+        Self { claim, bell, counters: None }
+    }
+
     #[inline]
-    pub(super) fn new(claim: Claim<'a>, bell: &'a mut Bell, counters: &'a LaneCounters) -> Self {
-        Self { claim, bell, counters }
+    pub(super) fn counted(claim: Claim<'a>, bell: &'a mut Bell, by: &'a LaneCounters) -> Self {
+        Self { claim, bell, counters: Some(by) }
     }
 
     /// Publishes the first `len` bytes as a frame, and wakes the peer if it sleeps.
@@ -91,10 +105,14 @@ impl<'a> OutFrame<'a> {
     /// Where `len` is more than the room.
     #[inline]
     pub fn commit(self, len: usize) {
-        self.counters.bump(Count::RecordsSent, 1);
-        self.counters.bump(Count::BytesSent, len as u64);
+        if let Some(counters) = self.counters {
+            counters.bump(Count::RecordsSent, 1);
+            counters.bump(Count::BytesSent, len as u64);
+        }
         if self.claim.commit(len, self.bell) == Wake::Yes {
-            self.counters.bump(Count::Rings, 1);
+            if let Some(counters) = self.counters {
+                counters.bump(Count::Rings, 1);
+            }
             self.bell.ring();
         }
     }
@@ -128,13 +146,18 @@ fn no_room(error: ClaimError) -> NoRoom {
 pub struct InFrame<'a> {
     record: Record<'a>,
     bell: &'a mut Bell,
-    counters: &'a LaneCounters,
+    counters: Option<&'a LaneCounters>,
 }
 
 impl<'a> InFrame<'a> {
+    /// A record, and the bell that tells the peer of its room.
+    pub fn new(record: Record<'a>, bell: &'a mut Bell) -> Self {
+        Self { record, bell, counters: None }
+    }
+
     #[inline]
-    pub(super) fn new(record: Record<'a>, bell: &'a mut Bell, counters: &'a LaneCounters) -> Self {
-        Self { record, bell, counters }
+    pub(super) fn counted(record: Record<'a>, bell: &'a mut Bell, by: &'a LaneCounters) -> Self {
+        Self { record, bell, counters: Some(by) }
     }
 
     /// The bytes, which the peer may still change.
@@ -146,8 +169,10 @@ impl<'a> InFrame<'a> {
     /// Gives the room back. A peer that waits for it is woken by the next commit, wait or flush.
     #[inline]
     pub fn release(self) {
-        self.counters.bump(Count::RecordsReceived, 1);
-        self.counters.bump(Count::BytesReceived, self.record.bytes().len() as u64);
+        if let Some(counters) = self.counters {
+            counters.bump(Count::RecordsReceived, 1);
+            counters.bump(Count::BytesReceived, self.record.bytes().len() as u64);
+        }
         self.record.release_later(self.bell);
     }
 }

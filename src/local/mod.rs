@@ -12,6 +12,7 @@
 mod caller;
 mod dispatch;
 mod reflect;
+mod reply;
 mod serve;
 
 pub use caller::Caller;

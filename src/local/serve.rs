@@ -1,24 +1,21 @@
 //! [`Local`]: serves requests until the other end closes.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::dispatch::dispatch;
+use super::reply::{ReplyBody, Response, SMALL_REPLY, panic_message};
 use super::{Caller, Reflect};
 use crate::error::{LinkError, Misuse, PeerError, Poison};
 use crate::futex::Deadline;
 use crate::layout::Serving;
-use crate::link::{
-    Body, Count, Envelope, LaneGuard, LaneWatch, Link, Role, SMALL, SendError, Transport,
-};
+use crate::link::{Count, Envelope, LaneGuard, LaneWatch, Link, Role, SendError, Transport};
 use crate::references::ObjectTable;
 use crate::shared::SharedBytes;
 use crate::wire::{
-    DecodeError, Decoder, EncodeError, Encoder, Failure, Flags, FrameHeader, FrameKind, Pointer,
-    Request, Room, Thrown, Value,
+    DecodeError, Decoder, Failure, Flags, FrameHeader, FrameKind, Pointer, Request, Thrown, Value,
 };
 
 /// The end of a link that owns objects: a host, and what the other end holds of it.
@@ -31,23 +28,22 @@ pub struct Local<H: Reflect> {
     lane: usize,
     watch: LaneWatch,
     objects: RefCell<ObjectTable<H::Object>>,
+    /// An answer that had no room before the time was up; it goes out before anything else.
+    unsent: RefCell<Option<(Envelope, Response<H::Object>)>>,
 }
 
-/// A request as it was taken from the ring.
+/// A frame as it was taken from the ring.
 struct Incoming<'s, O> {
+    kind: FrameKind,
     id: u64,
     depth: u8,
     op: u8,
+    /// Means something where the frame is a request.
     request: Result<Request<'s, O>, DecodeError>,
     /// What the unrefs of the frame have freed.
     freed: Vec<O>,
-}
-
-/// What a request is answered with.
-enum Response<O> {
-    Value(Value<O>),
-    Thrown(Thrown<O>),
-    Failure(Failure, String),
+    /// How many of them were refused.
+    refused: u64,
 }
 
 impl<H: Reflect> Local<H> {
@@ -76,7 +72,7 @@ impl<H: Reflect> Local<H> {
         let watch = link.core().watch(lane);
         let objects = RefCell::new(ObjectTable::new(link.side(), link.config().max_refs));
         link.core().say_serving(lane, Serving::Yes);
-        Ok(Self { link, host, lane, watch, objects })
+        Ok(Self { link, host, lane, watch, objects, unsent: RefCell::new(None) })
     }
 
     /// The host.
@@ -117,9 +113,15 @@ impl<H: Reflect> Local<H> {
     /// As [`Self::serve`]; a peer that has left is only noticed by a wait.
     pub fn poll(&self) -> Result<usize, LinkError> {
         let guard = self.link.core().hold(self.lane, &mut Deadline::Never)?;
+        let mut now = Deadline::In(Duration::ZERO);
         let mut served = 0;
-        while self.serve_one(&guard)? {
-            served += 1;
+        loop {
+            match self.serve_one(&guard, &mut now) {
+                Ok(true) => served += 1,
+                // An answer without room keeps until the next poll.
+                Ok(false) | Err(LinkError::Peer(PeerError::Timeout)) => break,
+                Err(error) => return Err(error),
+            }
         }
         guard.borrow_mut().carrier.flush();
         Ok(served)
@@ -128,7 +130,7 @@ impl<H: Reflect> Local<H> {
     fn serve_until(&self, mut deadline: Deadline) -> Result<(), LinkError> {
         let guard = self.link.core().hold(self.lane, &mut deadline)?;
         loop {
-            let served = self.serve_one(&guard);
+            let served = self.serve_one(&guard, &mut deadline);
             let step = match served {
                 Ok(true) => continue,
                 Ok(false) => guard.borrow_mut().wait_for_frame(&mut deadline),
@@ -145,12 +147,14 @@ impl<H: Reflect> Local<H> {
 
     /// Serves one frame; `false` where there is none.
     #[inline]
-    fn serve_one(&self, guard: &LaneGuard<'_>) -> Result<bool, LinkError> {
+    fn serve_one(&self, guard: &LaneGuard<'_>, deadline: &mut Deadline) -> Result<bool, LinkError> {
+        let unsent = self.unsent.take();
+        if let Some((envelope, response)) = unsent {
+            self.reply(guard, envelope, response, deadline)?;
+        }
         let mut scratch = std::mem::take(&mut guard.borrow_mut().scratch);
-        let taken = self.take(guard, &mut scratch);
-        let served = match taken {
-            Ok(Some(Some(incoming))) => self.answer(guard, incoming).map(|()| true),
-            Ok(Some(None)) => Ok(true),
+        let served = match self.take(guard, &mut scratch) {
+            Ok(Some(incoming)) => self.handle(guard, incoming, deadline).map(|()| true),
             Ok(None) => Ok(false),
             Err(error) => Err(error),
         };
@@ -158,46 +162,33 @@ impl<H: Reflect> Local<H> {
         served
     }
 
-    /// Takes a frame off the ring; the inner `None` stands for one that wants no answer.
+    /// Takes a frame off the ring.
     #[inline]
     fn take<'s>(
         &self,
         guard: &LaneGuard<'_>,
         scratch: &'s mut Vec<u8>,
-    ) -> Result<Option<Option<Incoming<'s, H::Object>>>, LinkError> {
+    ) -> Result<Option<Incoming<'s, H::Object>>, LinkError> {
         let mut state = guard.borrow_mut();
-        let Some((kind, mut incoming)) = state.next(scratch, |h, c, a| self.decode(h, c, a))?
-        else {
-            return Ok(None);
-        };
-        let refused = incoming.as_ref().map_or(0, |(_, refused)| *refused);
-        if refused != 0 {
-            state.count(Count::RefusedUnrefs, refused);
+        let taken = state.next(scratch, |h, c, a| self.decode(h, c, a))?;
+        let Some(mut incoming) = taken else { return Ok(None) };
+        if incoming.refused != 0 {
+            state.count(Count::RefusedUnrefs, incoming.refused);
         }
         drop(state);
-        match (kind, &mut incoming) {
-            (FrameKind::Request, Some((incoming, _))) => {
-                // Dropping an object may run code of the host: not while the lane is borrowed.
-                incoming.freed.clear();
-            }
-            (FrameKind::Unref, _) => return Ok(Some(None)),
-            _ => {
-                let poison = Poison::Word { name: "frame kind", value: kind as u64 };
-                return Err(guard.borrow_mut().carrier.poison(poison));
-            }
-        }
-        Ok(Some(incoming.map(|(incoming, _)| incoming)))
+        // Dropping an object may run code of the host: not while the lane is borrowed.
+        incoming.freed.clear();
+        Ok(Some(incoming))
     }
 
-    /// Applies the unrefs of a frame and decodes its request; counts the unrefs that were refused.
+    /// Applies the unrefs of a frame and decodes its request.
     #[inline]
-    #[expect(clippy::type_complexity, reason = "one caller, which takes it apart at once")]
     fn decode<'s>(
         &self,
         header: &FrameHeader,
         control: &'s [u8],
         area: SharedBytes<'_>,
-    ) -> (FrameKind, Option<(Incoming<'s, H::Object>, u64)>) {
+    ) -> Incoming<'s, H::Object> {
         let mut decoder = Decoder::new(control, area, &self.link.config().limits);
         let (mut freed, mut refused) = (Vec::new(), 0);
         let mut lists = || {
@@ -218,8 +209,27 @@ impl<H: Reflect> Local<H> {
                 objects.resolve(pointer).ok_or(DecodeError::StalePointer(pointer.to_bits()))
             })
         });
-        let FrameHeader { id, depth, op, .. } = *header;
-        (header.kind, Some((Incoming { id, depth, op, request, freed }, refused)))
+        let FrameHeader { kind, id, depth, op, .. } = *header;
+        Incoming { kind, id, depth, op, request, freed, refused }
+    }
+
+    #[inline]
+    fn handle(
+        &self,
+        guard: &LaneGuard<'_>,
+        incoming: Incoming<'_, H::Object>,
+        deadline: &mut Deadline,
+    ) -> Result<(), LinkError> {
+        match incoming.kind {
+            FrameKind::Request => self.answer(guard, incoming, deadline),
+            // Their lists have been applied; asynchronous calls, which a CANCEL ends, do not come
+            // this way.
+            FrameKind::Unref | FrameKind::Cancel => Ok(()),
+            kind => {
+                let poison = Poison::Word { name: "frame kind", value: kind as u64 };
+                Err(guard.borrow_mut().carrier.poison(poison))
+            }
+        }
     }
 
     /// Lets the host execute a request and sends what came of it.
@@ -228,6 +238,7 @@ impl<H: Reflect> Local<H> {
         &self,
         guard: &LaneGuard<'_>,
         incoming: Incoming<'_, H::Object>,
+        deadline: &mut Deadline,
     ) -> Result<(), LinkError> {
         let Incoming { id, depth, op, request, .. } = incoming;
         guard.borrow().count_trap(op);
@@ -243,54 +254,75 @@ impl<H: Reflect> Local<H> {
             }
             Err(error) => Response::Failure(error.failure(), error.to_string()),
         };
-        self.reply(guard, Envelope { flags: Flags::NONE, depth, id }, &response)
+        self.reply(guard, Envelope { flags: Flags::NONE, depth, id }, response, deadline)
     }
 
-    /// Sends a response; where it does not cross, a failure that says why.
+    /// Sends a response; where it does not cross, a failure that says why; where it has no room
+    /// until `deadline`, it is kept for the next time.
     #[inline]
     fn reply(
         &self,
         guard: &LaneGuard<'_>,
         envelope: Envelope,
-        response: &Response<H::Object>,
+        mut response: Response<H::Object>,
+        deadline: &mut Deadline,
     ) -> Result<(), LinkError> {
-        // Asking the host for the kind runs its code, so the pointer is made before the claim.
-        let pointer = match response {
-            Response::Value(Value::Reference(object))
-            | Response::Thrown(Thrown { value: Value::Reference(object), .. }) => {
-                match catch_unwind(AssertUnwindSafe(|| self.host.kind(object))) {
-                    Ok(kind) => Some(self.objects.borrow_mut().offer(object, kind)),
-                    Err(panic) => {
-                        let failure = Failure::Panicked;
-                        let response = Response::Failure(failure, panic_message(&*panic));
-                        return self.reply(guard, envelope, &response);
-                    }
+        loop {
+            let pointer = match self.offer(&response) {
+                Ok(pointer) => pointer,
+                Err(failure) => {
+                    response = failure;
+                    continue;
                 }
-            }
-            _ => None,
-        };
-        let body = &mut ReplyBody { response, pointer };
-        let (hint, small) = body.size();
-        let sent = guard.borrow_mut().send(envelope, hint, small, body, &mut Deadline::Never);
-        if let Some(Ok(pointer)) = pointer {
+            };
+            let body = &mut ReplyBody { response: &response, pointer };
+            let (hint, small) = body.size();
+            let sent = guard.borrow_mut().send(envelope, hint, small, body, deadline);
+            self.settle_offer(pointer, sent.is_ok());
             match sent {
-                Ok(()) => self.objects.borrow_mut().sent(pointer),
-                Err(_) => {
-                    let freed = self.objects.borrow_mut().abandoned(pointer);
-                    drop(freed);
+                Ok(()) => return Ok(()),
+                Err(SendError::Encode(error)) => {
+                    response = Response::Failure(error.failure(), error.to_string());
+                }
+                Err(error) => {
+                    let error = error.into();
+                    if error == LinkError::Peer(PeerError::Timeout) {
+                        *self.unsent.borrow_mut() = Some((envelope, response));
+                    }
+                    return Err(error);
                 }
             }
         }
-        match sent {
-            Ok(()) => Ok(()),
-            Err(SendError::Link(error)) => Err(error),
-            Err(SendError::Encode(error)) => {
-                let failure: Response<H::Object> =
-                    Response::Failure(error.failure(), error.to_string());
-                let body = &mut ReplyBody { response: &failure, pointer: None };
-                let mut state = guard.borrow_mut();
-                Ok(state.send(envelope, SMALL_REPLY, true, body, &mut Deadline::Never)?)
-            }
+    }
+
+    /// The pointer of the one reference in a response, or the failure to answer with instead.
+    /// Asking the host for the kind runs its code, so this comes before the claim.
+    #[inline]
+    fn offer(
+        &self,
+        response: &Response<H::Object>,
+    ) -> Result<Option<Pointer>, Response<H::Object>> {
+        let (Response::Value(Value::Reference(object))
+        | Response::Thrown(Thrown { value: Value::Reference(object), .. })) = response
+        else {
+            return Ok(None);
+        };
+        let kind = catch_unwind(AssertUnwindSafe(|| self.host.kind(object)))
+            .map_err(|panic| Response::Failure(Failure::Panicked, panic_message(&*panic)))?;
+        let offered = self.objects.borrow_mut().offer(object, kind);
+        offered.map(Some).map_err(|e| Response::Failure(e.failure(), e.to_string()))
+    }
+
+    /// Says whether the frame with an offered pointer was published.
+    #[inline]
+    fn settle_offer(&self, pointer: Option<Pointer>, published: bool) {
+        let Some(pointer) = pointer else { return };
+        if published {
+            self.objects.borrow_mut().sent(pointer);
+        } else {
+            let freed = self.objects.borrow_mut().abandoned(pointer);
+            // It may run code of the host, which may come back here.
+            drop(freed);
         }
     }
 
@@ -336,47 +368,4 @@ impl<H: Reflect + fmt::Debug> fmt::Debug for Local<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Local").field("host", &self.host).finish_non_exhaustive()
     }
-}
-
-/// Room that a reply without text or buffers needs.
-const SMALL_REPLY: usize = 64;
-
-struct ReplyBody<'v, O> {
-    response: &'v Response<O>,
-    /// Of the one reference in it.
-    pointer: Option<Result<Pointer, EncodeError>>,
-}
-
-impl<O> ReplyBody<'_, O> {
-    /// Bytes to expect, and whether they are a control part only.
-    fn size(&self) -> (usize, bool) {
-        match self.response {
-            Response::Value(Value::Bytes(bytes)) => (SMALL_REPLY + bytes.len(), false),
-            Response::Value(Value::String(s)) => {
-                (SMALL_REPLY + s.len(), SMALL_REPLY + s.len() <= SMALL)
-            }
-            _ => (SMALL_REPLY, true),
-        }
-    }
-}
-
-impl<'v, O> Body<'v> for ReplyBody<'v, O> {
-    #[inline]
-    fn write<W: Room>(&mut self, encoder: &mut Encoder<'v, W>) -> Result<(), EncodeError> {
-        let pointer = self.pointer;
-        let refs = &mut |_: &O| {
-            pointer.unwrap_or(Err(EncodeError::Unencodable { type_name: "reference" }))
-        };
-        match self.response {
-            Response::Value(value) => encoder.reply_value(value, refs),
-            Response::Thrown(thrown) => encoder.reply_thrown(thrown, refs),
-            Response::Failure(failure, message) => encoder.reply_failure(*failure, message),
-        }
-    }
-}
-
-/// What a panic said, if it said it in words.
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned()
 }

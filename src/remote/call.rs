@@ -6,12 +6,12 @@ use super::proxy::{Inner, Shared};
 use super::{CallError, Proxy};
 use crate::error::{LinkError, Misuse, PeerError, Poison};
 use crate::futex::Deadline;
-use crate::link::{Body, Count, Envelope, LaneState, SMALL, Transport};
+use crate::link::{Body, Count, Envelope, LaneState, SMALL, SendError, Transport};
 use crate::references::Held;
 use crate::shared::SharedBytes;
 use crate::wire::{
-    DecodeError, Decoder, EncodeError, Encoder, Flags, FrameHeader, FrameKind, HEADER_LEN, Key,
-    Pointer, Reply, Room, Value,
+    DecodeError, Decoder, EncodeError, Encoder, Failure, Flags, FrameHeader, FrameKind, HEADER_LEN,
+    Key, Pointer, Reply, Room, Value,
 };
 
 /// Most entries of the unref list that one frame takes along.
@@ -131,13 +131,15 @@ pub(super) fn call(
     let mut scratch = std::mem::take(&mut state.scratch);
     let reply = receive(shared, &mut state, &mut scratch, id, &mut deadline);
     state.scratch = scratch;
-    if let Err(LinkError::Peer(PeerError::Timeout)) = reply {
+    if let Err(CallError::Peer(PeerError::Timeout)) = reply {
         core.cancel(state.lane, 0, id);
     }
     drop(state);
     match reply? {
         Reply::Value(value) => Ok(value),
         Reply::Thrown(thrown) => Err(thrown.into()),
+        // The same answer as from the word that says it to who asks later.
+        Reply::Failure { code: Failure::NotServed, .. } => Err(Misuse::NotServed.into()),
         Reply::Failure { code: failure, message } => Err(CallError::Failed { failure, message }),
     }
 }
@@ -155,7 +157,7 @@ pub(super) fn flush(shared: &Arc<Shared>) -> Result<(), LinkError> {
 
 #[inline]
 fn send(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     state: &mut LaneState,
     trap: Trap<'_>,
     deadline: &mut Deadline,
@@ -168,12 +170,36 @@ fn send(
     let (hint, small) = trap.size(unrefs.len());
     let envelope = Envelope { flags: Flags::WAITING, depth: 0, id };
     let mut request = Request { shared, trap, unrefs: &unrefs };
-    let sent = state.send(envelope, hint, small, &mut request, deadline);
+    let sent = loop {
+        match state.send(envelope, hint, small, &mut request, deadline) {
+            // Replies to calls that have given up stand in the way of their own answers.
+            Err(SendError::Unread) => discard_late(shared, state, id)?,
+            sent => break sent,
+        }
+    };
     if sent.is_err() && !unrefs.is_empty() {
         shared.identities.give_back(&unrefs);
     }
     sent?;
     Ok(id)
+}
+
+/// Takes what is there to read before the call `id` was sent: nothing of it can be its reply.
+#[cold]
+fn discard_late(shared: &Arc<Shared>, state: &mut LaneState, id: u64) -> Result<(), LinkError> {
+    let mut scratch = Vec::new();
+    while let Some(got) = state.next(&mut scratch, |h, c, a| decode(shared, id, h, c, a))? {
+        match got {
+            Got::Late => state.count(Count::LateReplies, 1),
+            Got::Mine(_) => return Err(wrong_kind(state, FrameKind::Reply)),
+            Got::Wrong(kind) => return Err(wrong_kind(state, kind)),
+        }
+    }
+    Ok(())
+}
+
+fn wrong_kind(state: &mut LaneState, kind: FrameKind) -> LinkError {
+    state.carrier.poison(Poison::Word { name: "frame kind", value: kind as u64 })
 }
 
 #[inline]
@@ -183,21 +209,23 @@ fn receive(
     scratch: &mut Vec<u8>,
     id: u64,
     deadline: &mut Deadline,
-) -> Result<Reply<Proxy>, LinkError> {
+) -> Result<Reply<Proxy>, CallError> {
     loop {
         let read = |header: &FrameHeader, control: &[u8], area: SharedBytes<'_>| {
             decode(shared, id, header, control, area)
         };
         match state.next(scratch, read)? {
             Some(Got::Mine(Ok(reply))) => return Ok(reply),
+            // Well-formed, but more than this end takes.
+            Some(Got::Mine(Err(error))) if error.is_limit() => {
+                let (failure, message) = (error.failure(), error.to_string());
+                return Err(CallError::Failed { failure, message });
+            }
             Some(Got::Mine(Err(_))) => {
-                return Err(state.carrier.poison(Poison::Frame { len: scratch.len() }));
+                return Err(state.carrier.poison(Poison::Frame { len: scratch.len() }).into());
             }
             Some(Got::Late) => state.count(Count::LateReplies, 1),
-            Some(Got::Wrong(kind)) => {
-                let poison = Poison::Word { name: "frame kind", value: kind as u64 };
-                return Err(state.carrier.poison(poison));
-            }
+            Some(Got::Wrong(kind)) => return Err(wrong_kind(state, kind).into()),
             None => state.wait_for_frame(deadline)?,
         }
     }
@@ -229,8 +257,14 @@ impl Shared {
         }
         let make = || Inner::new(pointer, self.clone());
         let limit = self.link.config().max_refs;
-        let inner = self.identities.received(pointer, make);
-        Ok(Proxy::from(inner.ok_or(DecodeError::LimitReached { limit })?))
+        match self.identities.received(pointer, make) {
+            Some(inner) => Ok(Proxy::from(inner)),
+            None => {
+                // Its owner has counted it as sent.
+                self.identities.give_back(&[(pointer, 1)]);
+                Err(DecodeError::LimitReached { limit })
+            }
+        }
     }
 
     /// The pointer of a proxy of this link.

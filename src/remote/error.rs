@@ -45,6 +45,12 @@ impl From<LinkError> for CallError {
     }
 }
 
+impl From<Misuse> for CallError {
+    fn from(error: Misuse) -> Self {
+        Self::Misuse(error)
+    }
+}
+
 impl From<Thrown<Proxy>> for CallError {
     fn from(thrown: Thrown<Proxy>) -> Self {
         Self::Thrown(Box::new(thrown))

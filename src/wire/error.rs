@@ -178,6 +178,17 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Whether the bytes are well-formed, but more than the receiver takes.
+    pub fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::LimitReached { .. }
+                | Self::TooManyNodes { .. }
+                | Self::TooManyBytes { .. }
+                | Self::TooDeep { .. }
+        )
+    }
+
     /// How the sender of a request is told.
     pub fn failure(&self) -> Failure {
         match self {
