@@ -13,7 +13,7 @@
 //!
 //! A word or window keeps its region alive, so no pointer here ever dangles. Under loom the words
 //! are loom's and each byte range is tracked; in tests and under fuzzing a peer word can be made
-//! to lie (see [`Liar`]).
+//! to lie (`Liar`).
 
 mod bytes;
 mod copy;
