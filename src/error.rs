@@ -7,7 +7,12 @@
 //! [`LinkError`] is what operations on a link return: one of the three. What a trap returns adds
 //! what the other side threw: [`CallError`](crate::CallError).
 
+mod address;
+
 use std::fmt;
+use std::path::PathBuf;
+
+pub use address::AddressError;
 
 /// This program asked for something that cannot work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +55,13 @@ pub enum Misuse {
         /// What is wrong with it.
         problem: String,
     },
+    /// A path at which no listener can stand, or may not.
+    Address {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: AddressError,
+    },
     /// This platform has no implementation of what was asked.
     Unsupported {
         /// What was asked.
@@ -76,6 +88,7 @@ impl fmt::Display for Misuse {
             Self::Inheritance { problem } => {
                 write!(f, "no link was inherited from the parent process: {problem}")
             }
+            Self::Address { path, problem } => write!(f, "{}: {problem}", path.display()),
             Self::Unsupported { what } => write!(f, "{what} is not supported on this platform"),
         }
     }
@@ -229,6 +242,11 @@ pub enum Refusal {
         /// Its value.
         value: u64,
     },
+    /// The peer runs as a user who is not allowed here.
+    User {
+        /// The peer's user.
+        uid: u32,
+    },
     /// The other end refused; its reason, by number.
     ByPeer {
         /// The number of the reason, see `docs/layout.md`.
@@ -261,6 +279,7 @@ impl fmt::Display for Refusal {
             Self::Layout { field, value } => {
                 write!(f, "segment field {field} has the unusable value {value:#x}")
             }
+            Self::User { uid } => write!(f, "user {uid} is not allowed"),
             Self::ByPeer { code } => write!(f, "the other end refused, reason {code}"),
             Self::HungUp => f.write_str("the other end hung up"),
             Self::Timeout => f.write_str("no answer in time"),

@@ -15,8 +15,9 @@
 //!     sealed, read-only over there       sealed, read-only over here
 //! ```
 //!
-//! - [`Link`] connects two places: [`Link::spawn`] and [`Link::inherited`] two processes,
-//!   [`Link::pair`] two threads.
+//! - [`Link`] connects two places: two processes, one of which starts the other ([`Link::spawn`] and
+//!   [`Link::inherited`], [`Link::offer`] where a host starts it in its own way) or finds it at a
+//!   path ([`Listener::bind`] and [`Link::connect`]), or two threads ([`Link::pair`]).
 //! - [`Local`] serves a host that implements [`Reflect`]; [`Remote`] hands out [`Proxy`]s of its
 //!   objects. Traps are synchronous.
 //! - [`Lane`] carries plain messages, for a bridge that has a format of its own.
@@ -94,12 +95,14 @@ pub mod second;
 pub mod segment;
 
 pub use error::{
-    LinkError, Misuse, Outcome as CallOutcome, PeerError, Poison, Refusal, SystemError,
+    AddressError, LinkError, Misuse, Outcome as CallOutcome, PeerError, Poison, Refusal, SystemError,
 };
 #[cfg(not(loom))]
 pub use futex::WaitPolicy;
 #[cfg(not(loom))]
 pub use link::{Counters, Lane, Lanes, Link, LinkConfig};
+#[cfg(all(not(loom), target_os = "linux"))]
+pub use link::{Listener, ListenerOptions, Offer, Users};
 #[cfg(not(loom))]
 pub use local::{Answer, Caller, Local, Outcome, Reflect};
 #[cfg(not(loom))]

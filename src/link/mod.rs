@@ -51,6 +51,11 @@ pub(crate) use frames::{Body, Envelope, LaneState, Role, SMALL, SendError};
 pub use lane::Lane;
 use peer::Peer;
 use platform::Liveness;
+#[cfg(target_os = "linux")]
+pub use platform::{Listener, ListenerOptions, Offer, Users};
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub use platform::read_messages;
 use rings::RingLane;
 use stepped::SteppedLane;
 pub use stepped::Stepper;

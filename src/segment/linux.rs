@@ -64,7 +64,11 @@ pub fn attach(
     }
     let map =
         MmapOptions::new().map_raw_read_only(&file).map_err(|e| SystemError::new("mmap", e))?;
-    let region = peer_region(Arc::new(map));
+    believe(peer_region(Arc::new(map)), expected)
+}
+
+/// Makes a segment of a region whose front is what it must be.
+fn believe(region: PeerRegion, expected: &Plan) -> Result<PeerSegment, LinkError> {
     let side = expected.side.other();
     let (lanes, active_lanes) = (expected.lanes, expected.active_lanes);
     let table = check::front(&region, Expected { side, lanes, active_lanes })?;
@@ -86,6 +90,22 @@ pub fn heap(plan: &Plan) -> Result<(OwnSegment, PeerSegment), LinkError> {
     plan.write(&table, &own);
     let peer = PeerSegment { region: peer, table: table.clone() };
     Ok((OwnSegment { region: own, table }, peer))
+}
+
+/// For the fuzzer: a peer's segment of `len` bytes that begins with `bytes`, checked as one that
+/// was attached. It is private memory.
+///
+/// # Errors
+/// As [`attach`].
+#[doc(hidden)]
+pub fn attach_bytes(bytes: &[u8], len: usize, expected: &Plan) -> Result<PeerSegment, LinkError> {
+    let map = MmapOptions::new()
+        .len(len.max(bytes.len()).max(1))
+        .map_anon()
+        .map_err(|e| SystemError::new("mmap", e))?;
+    let map = Arc::new(MmapRaw::from(map));
+    region_of(map.clone()).bytes(0, bytes.len()).slice_mut(0, bytes.len()).copy_from_slice(bytes);
+    believe(peer_region(map), expected)
 }
 
 fn memory_file() -> Result<OwnedFd, SystemError> {

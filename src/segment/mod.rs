@@ -25,6 +25,9 @@ pub use plan::{Plan, RingSizes};
 #[cfg(not(target_os = "linux"))]
 pub use platform::heap;
 #[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub use platform::attach_bytes;
+#[cfg(target_os = "linux")]
 pub use platform::{attach, heap, inherited_descriptor, pass_descriptor, sealed};
 
 use crate::layout::{LANE_BLOCK, LANE_BLOCKS, LaneEntry, RingArea, RingName};

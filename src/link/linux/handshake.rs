@@ -9,93 +9,121 @@
 //! ```
 //!
 //! Either answers REFUSE with the number of its reason instead, so that both ends fail with an
-//! error that says why.
+//! error that says why. The passive end waits once only, so it is a value between its two steps:
+//! a listener holds many of them and waits for all.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::process::Pid;
 
+use super::control::Control;
 use super::liveness::Liveness;
-use super::message::{Kind, Message, Received, receive, refusal_code, send};
-use crate::error::{LinkError, PeerError, Refusal};
-use crate::futex::Deadline;
-use crate::layout::MAX_LANES;
+use super::message::{Kind, Message};
+use crate::error::{LinkError, Refusal};
+use crate::futex::{Deadline, Moment};
 use crate::link::{Carrier, Lanes, Link, LinkConfig};
-use crate::segment::{OwnSegment, PeerSegment, attach, sealed};
+use crate::segment::{OwnSegment, PeerSegment, Plan, attach, sealed};
 use crate::wire::Side;
 
-/// The end that started the other.
-pub(super) fn passive(
-    socket: OwnedFd,
-    config: &LinkConfig,
-    child: Option<Pid>,
-) -> Result<Link, LinkError> {
-    let plan = config.plan(Side::Passive, config.lanes)?;
-    let mut deadline = Deadline::In(config.handshake_timeout);
-    let (own, file) = sealed(&plan)?;
-    let offer = Message {
-        segment_len: own.len() as u64,
-        lanes: plan.lanes,
-        active_lanes: plan.active_lanes,
-        ..Message::new(Kind::Offer)
-    };
-    send(&socket, &offer, Some(file.as_fd()))?;
-    let theirs = or_refuse(&socket, || {
-        let mut accept = receive(&socket, Kind::Accept, &mut deadline)?;
-        let file = accept.one_file()?;
-        let theirs = attach(file, accept.message.segment_len, config.max_segment, &plan)?;
-        Ok((theirs, accept.sender))
-    });
-    let (theirs, sender) = theirs?;
-    send(&socket, &Message::new(Kind::Ready), None)?;
-    // What was started may have started the real child itself: the kernel names the sender.
-    Ok(finish(Side::Passive, config, &own, &theirs, socket, sender.or(child)))
+/// A passive end that has sent its OFFER.
+#[derive(Debug)]
+pub(super) struct Passive {
+    control: Control,
+    config: LinkConfig,
+    plan: Plan,
+    own: OwnSegment,
+    deadline: Deadline,
 }
 
-/// The end that was started.
-pub(super) fn active(socket: OwnedFd, config: &LinkConfig) -> Result<Link, LinkError> {
-    let mut deadline = Deadline::In(config.handshake_timeout);
-    let accepted = or_refuse(&socket, || {
-        let mut offer = receive(&socket, Kind::Offer, &mut deadline)?;
-        let file = offer.one_file()?;
-        let lanes = lanes_of(&offer)?;
-        let plan = config.plan(Side::Active, lanes)?;
-        let theirs = attach(file, offer.message.segment_len, config.max_segment, &plan)?;
+impl Passive {
+    /// Makes the segment and sends the OFFER.
+    pub(super) fn offer(control: Control, config: &LinkConfig) -> Result<Self, LinkError> {
+        let mut deadline = Deadline::In(config.handshake_timeout);
+        // It runs from now on, also while nobody looks.
+        deadline.moment();
+        let made = or_refuse(&control, || {
+            let plan = config.plan(Side::Passive, config.lanes)?;
+            let (own, file) = sealed(&plan)?;
+            Ok((plan, own, file))
+        });
+        let (plan, own, file) = made?;
+        let offer = Message {
+            segment_len: own.len() as u64,
+            lanes: plan.lanes,
+            active_lanes: plan.active_lanes,
+            ..Message::new(Kind::Offer)
+        };
+        control.send(&offer, Some(file.as_fd()), &mut deadline)?;
+        Ok(Self { control, config: config.clone(), plan, own, deadline })
+    }
+
+    /// When the peer is given up.
+    pub(super) fn until(&mut self) -> Option<Moment> {
+        self.deadline.moment()
+    }
+
+    /// Gives the peer up.
+    pub(super) fn expire(self) -> LinkError {
+        let error = Refusal::Timeout.into();
+        self.control.refuse(&error);
+        error
+    }
+
+    /// Waits for the ACCEPT and says READY. `child` is the peer where the kernel does not say it.
+    pub(super) fn finish(mut self, child: Option<Pid>) -> Result<Link, LinkError> {
+        let theirs = or_refuse(&self.control, || {
+            let mut accept = self.control.receive(Kind::Accept, &mut self.deadline)?;
+            let (file, len) = (accept.segment()?, accept.message.segment_len);
+            let theirs = attach(file, len, self.config.max_segment, &self.plan)?;
+            Ok((theirs, accept.sender))
+        });
+        let (theirs, sender) = theirs?;
+        self.control.send(&Message::new(Kind::Ready), None, &mut self.deadline)?;
+        // What was started may have started the real child itself: the kernel names the sender.
+        let peer = sender.or(child);
+        Ok(finish(Side::Passive, &self.config, &self.own, &theirs, self.control, peer))
+    }
+}
+
+impl AsFd for Passive {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+}
+
+/// The active end, from the OFFER to READY.
+pub(super) fn active(
+    control: Control,
+    config: &LinkConfig,
+    mut deadline: Deadline,
+) -> Result<Link, LinkError> {
+    let accepted = or_refuse(&control, || {
+        let mut offer = control.receive(Kind::Offer, &mut deadline)?;
+        let (file, len) = (offer.segment()?, offer.message.segment_len);
+        let plan = config.plan(Side::Active, offer.message.offered_lanes()?)?;
+        let theirs = attach(file, len, config.max_segment, &plan)?;
         let (own, file) = sealed(&plan)?;
         Ok((own, file, theirs, offer.sender))
     });
     let (own, file, theirs, sender) = accepted?;
     let accept = Message { segment_len: own.len() as u64, ..Message::new(Kind::Accept) };
-    send(&socket, &accept, Some(file.as_fd()))?;
-    receive(&socket, Kind::Ready, &mut deadline)?;
+    control.send(&accept, Some(file.as_fd()), &mut deadline)?;
+    control.receive(Kind::Ready, &mut deadline)?;
     let config = LinkConfig { lanes: Lanes { active: 0, passive: 0 }, ..config.clone() };
-    Ok(finish(Side::Active, &config, &own, &theirs, socket, sender))
+    Ok(finish(Side::Active, &config, &own, &theirs, control, sender))
 }
 
-/// The lanes that an offer names.
-fn lanes_of(offer: &Received) -> Result<Lanes, Refusal> {
-    let Message { lanes, active_lanes, .. } = offer.message;
-    let possible = (1..=MAX_LANES as u32).contains(&lanes) && active_lanes <= lanes;
-    if !possible {
-        return Err(Refusal::Layout { field: "lanes", value: lanes.into() });
-    }
-    Ok(Lanes { active: active_lanes, passive: lanes - active_lanes })
+/// Checks the options of an active end, whose lanes are the other's choice.
+pub(super) fn check_active(config: &LinkConfig) -> Result<(), LinkError> {
+    config.plan(Side::Active, Lanes { active: 1, passive: 0 }).map(|_| ())
 }
 
 /// Tells the peer why, where `step` fails for a reason that it does not know.
 fn or_refuse<T>(
-    socket: &OwnedFd,
+    control: &Control,
     step: impl FnOnce() -> Result<T, LinkError>,
 ) -> Result<T, LinkError> {
-    step().inspect_err(|error| {
-        let code = match error {
-            LinkError::Peer(PeerError::Refused(Refusal::ByPeer { .. } | Refusal::HungUp)) => return,
-            LinkError::Peer(PeerError::Refused(refusal)) => refusal_code(refusal),
-            _ => 9,
-        };
-        // The peer may be gone already; then nobody needs to know.
-        let _ = send(socket, &Message { refusal: code, ..Message::new(Kind::Refuse) }, None);
-    })
+    step().inspect_err(|error| control.refuse(error))
 }
 
 fn finish(
@@ -103,9 +131,9 @@ fn finish(
     config: &LinkConfig,
     own: &OwnSegment,
     theirs: &PeerSegment,
-    socket: OwnedFd,
+    control: Control,
     peer: Option<Pid>,
 ) -> Link {
-    let liveness = Liveness::process(socket, peer);
+    let liveness = Liveness::process(control.into_socket(), peer);
     Link::over_segments(side, config, own, theirs, liveness, &|rings, _| Carrier::Rings(rings))
 }
