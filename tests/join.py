@@ -47,13 +47,23 @@ def receive(control, kind, files):
     return length, lanes, active_lanes, list(fds)
 
 
-def attach(fd, length):
-    """The other side's segment, read-only: seals first, then the size."""
+def attach(fd, length, lanes, active_lanes):
+    """The other side's segment, read-only: seals first, then the size, then a copy of its front."""
     if fcntl.fcntl(fd, F_GET_SEALS) & SEALS != SEALS or os.fstat(fd).st_size != length:
         sys.exit("not a segment")
     theirs = mmap.mmap(fd, length, mmap.MAP_SHARED, mmap.PROT_READ)
     os.close(fd)
-    return theirs
+    front = struct.unpack("<8sHHIQII", theirs[:32])
+    if front[:2] + front[3:] != (MAGIC, 1, 1, length, lanes, active_lanes):
+        sys.exit(f"not the segment of this link: {front}")
+    if active_lanes != 0:
+        sys.exit("lane 0 is not driven by the other side")
+    blocks_end = LANE_BLOCKS + lanes * LANE_BLOCK
+    offset, capacity = struct.unpack("<QQ", theirs[LANE_TABLE + 8 : LANE_TABLE + 24])
+    whole = capacity >= PAGE and capacity & (capacity - 1) == 0
+    if not whole or offset < blocks_end or offset % PAGE or offset + capacity > length:
+        sys.exit(f"no ring: {offset} {capacity}")
+    return theirs, (offset, capacity)
 
 
 def make(lanes, active_lanes, capacity):
@@ -83,14 +93,14 @@ def join():
     control = socket.socket(fileno=int(os.environ["TRAPLINE_LINK"]))
     control.set_inheritable(False)
     length, lanes, active_lanes, (fd,) = receive(control, OFFER, 1)
-    theirs = attach(fd, length)
+    theirs, requests = attach(fd, length, lanes, active_lanes)
     own, fd = make(lanes, active_lanes, 1 << 16)
     message = MESSAGE.pack(MAGIC, 1, 0, ACCEPT, len(own), 0, 0, 0)
     rights = array.array("i", [fd])
     control.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     os.close(fd)
     receive(control, READY, 0)
-    return control, own, theirs
+    return control, own, theirs, requests
 
 
 def position(ring):
@@ -101,9 +111,8 @@ def position(ring):
 class Reader:
     """The end of a ring that the other side writes."""
 
-    def __init__(self, own, theirs):
-        entry = LANE_TABLE + 8 + REQUEST * 16
-        self.base, self.capacity = struct.unpack_from("<QQ", theirs, entry)
+    def __init__(self, own, theirs, ring):
+        self.base, self.capacity = ring
         self.theirs, self.words = theirs, memoryview(theirs).cast("Q")
         self.tail, self.own = position(REQUEST) // 8, memoryview(own).cast("Q")
         self.head = 0
@@ -154,10 +163,10 @@ class Writer:
 
 
 def main():
-    control, own, theirs = join()
+    control, own, theirs, requests = join()
     states = memoryview(theirs).cast("I"), memoryview(own).cast("I")
     states[1][(LANE_BLOCKS + SERVING) // 4] = 1
-    reader, writer = Reader(own, theirs), Writer(own, theirs)
+    reader, writer = Reader(own, theirs, requests), Writer(own, theirs)
     looked = time.monotonic()
     while True:
         closed = states[0][STATE // 4] == CLOSED
