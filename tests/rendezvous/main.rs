@@ -39,6 +39,7 @@ fn main() {
         ("a listener is alive", paths::alive),
         ("only its own socket is removed", paths::only_its_own),
         ("listeners that start at once", paths::at_once),
+        ("a directory that is locked", paths::locked),
         ("a listener that was killed", clients::restart),
         ("eight clients at once", clients::eight_at_once),
         ("two hundred clients one after another", clients::two_hundred),

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::thread;
 
-use rustix::fs::Mode;
+use rustix::fs::{FlockOperation, Mode};
 use trapline::{
     AddressError, Link, LinkError, Listener, ListenerOptions, Misuse, SystemError, Users,
 };
@@ -213,4 +213,30 @@ pub(crate) fn at_once() {
         let client = thread::spawn(move || Link::connect(other));
         drop((listener.accept().expect("a client"), client.join().expect("no panic")));
     }
+}
+
+/// While somebody holds the directory's lock, nothing is put there or taken away: a socket that
+/// refuses connections may be one that is about to listen.
+pub(crate) fn locked() {
+    let dir = Dir::new();
+    let path = dir.path();
+    let first = bind(&path);
+    drop(UnixDatagram::bind(path.with_file_name("stale")).expect("a stale socket"));
+    let lock = fs::File::open(path.parent().expect("a directory")).expect("ours");
+    rustix::fs::flock(&lock, FlockOperation::LockExclusive).expect("nobody else");
+    let stale = path.with_file_name("stale");
+    let options = ListenerOptions::default();
+    let waited = leaves_nothing(|| Listener::bind_with(&stale, &short(), &options).map(|_| ()));
+    let Err(LinkError::System(SystemError { operation: "flock", .. })) = waited else {
+        panic!("{waited:?}");
+    };
+    let inode = fs::symlink_metadata(&stale).expect("still there").ino();
+    let other = stale.clone();
+    let waits = thread::spawn(move || Listener::bind(other));
+    thread::sleep(short().handshake_timeout / 4);
+    assert_eq!(fs::symlink_metadata(&stale).expect("still there").ino(), inode);
+    drop(lock);
+    let second = waits.join().expect("no panic").expect("a listener");
+    drop((first, second));
+    assert!(!path.exists() && !stale.exists());
 }
