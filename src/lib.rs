@@ -95,7 +95,8 @@ pub mod second;
 pub mod segment;
 
 pub use error::{
-    AddressError, LinkError, Misuse, Outcome as CallOutcome, PeerError, Poison, Refusal, SystemError,
+    AddressError, LinkError, Misuse, Outcome as CallOutcome, PeerError, Poison, Refusal,
+    SystemError,
 };
 #[cfg(not(loom))]
 pub use futex::WaitPolicy;

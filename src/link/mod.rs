@@ -52,10 +52,10 @@ pub use lane::Lane;
 use peer::Peer;
 use platform::Liveness;
 #[cfg(target_os = "linux")]
-pub use platform::{Listener, ListenerOptions, Offer, Users};
-#[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub use platform::read_messages;
+#[cfg(target_os = "linux")]
+pub use platform::{Listener, ListenerOptions, Offer, Users};
 use rings::RingLane;
 use stepped::SteppedLane;
 pub use stepped::Stepper;

@@ -22,11 +22,11 @@ mod platform;
 mod platform;
 
 pub use plan::{Plan, RingSizes};
-#[cfg(not(target_os = "linux"))]
-pub use platform::heap;
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub use platform::attach_bytes;
+#[cfg(not(target_os = "linux"))]
+pub use platform::heap;
 #[cfg(target_os = "linux")]
 pub use platform::{attach, heap, inherited_descriptor, pass_descriptor, sealed};
 
