@@ -46,6 +46,8 @@ impl Line {
             seen = self.spin_while(|value| value == seen)?;
             self.own.store(seen, Release);
         }
+        self.spin_while(|value| value == STOP)?;
+        self.own.store(0, Release);
         Ok(())
     }
 
@@ -59,7 +61,7 @@ impl Line {
         let mut sample = || {
             let start = Moment::now();
             for _ in 0..trips {
-                next += 1;
+                next = if next >= STOP - 1 { 1 } else { next + 1 };
                 self.own.store(next, Release);
                 self.spin_while(|value| value != next)?;
             }

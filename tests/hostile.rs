@@ -258,8 +258,12 @@ fn refused_by_parent(lie: &str) {
 /// Starts this program as `role`, with `socket` as what it inherits.
 fn child_with(role: &str, socket: OwnedFd) -> Child {
     let mut command = second::command(role).expect("this program");
-    trapline::segment::pass_descriptor(&mut command, socket, 3);
-    command.env("TRAPLINE_LINK", "3").stdout(Stdio::piped()).spawn().expect("a child")
+    let number = trapline::segment::pass_descriptor(&mut command, socket).expect("a descriptor");
+    command
+        .env("TRAPLINE_LINK", number.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child")
 }
 
 /// What the child prints before it ends.

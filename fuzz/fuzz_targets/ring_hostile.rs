@@ -242,8 +242,8 @@ impl Writing {
         let ((head, peer_head), (honest_head, _)) = (word_at(position), word_at(position));
         let ((tail, honest_tail), (witness, told)) = (word_at(position), witness());
         told.store(position, Relaxed);
-        let (mut own, peer) = bytes(capacity);
-        let area = own.slice_mut(0, capacity).as_ptr_range();
+        let (own, peer) = bytes(capacity);
+        let area = own.address_range();
         let head_liar = liar(tape).0;
         Self {
             tape: tape.clone(),
@@ -253,7 +253,7 @@ impl Writing {
             head,
             honest: Consumer::starting_at(position, honest_head, honest_tail.lying(witness), peer),
             tail: told,
-            area: area.start as usize..area.end as usize,
+            area,
             seed: 0,
         }
     }

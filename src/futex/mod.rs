@@ -52,7 +52,7 @@ mod platform;
 mod platform;
 
 pub use clock::{Deadline, Moment};
-pub use parked::{Bell, Park, Parked, Wake, reason};
+pub use parked::{Bell, Park, Parked, Wake, reason, ring};
 pub use platform::{wait, wake};
 #[cfg(not(loom))]
 pub use policy::{Ladder, WaitPolicy};

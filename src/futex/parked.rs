@@ -168,9 +168,15 @@ impl Bell {
     /// Wakes the peer, whatever it waits for. A system call.
     #[cold]
     pub fn ring(&self) {
-        self.notify.fetch_add(1, Release); // pairs: ring-notify
-        platform::wake(self.notify.atomic(), self.scope);
+        ring(&self.notify, self.scope);
     }
+}
+
+/// Wakes whoever sleeps on a `notify` word of this side, from any thread. A system call.
+#[cold]
+pub fn ring(notify: &OwnU32, scope: Scope) {
+    notify.fetch_add(1, Release); // pairs: ring-notify
+    platform::wake(notify.atomic(), scope);
 }
 
 #[cfg(all(test, not(loom)))]

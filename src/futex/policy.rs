@@ -80,12 +80,16 @@ fn measure_budget() -> Duration {
         wake(&word, Scope::Process);
     };
     let mut trips: Vec<Duration> = std::thread::scope(|threads| {
-        threads.spawn(|| {
+        let answer = || {
             for round in 0..ROUNDS {
                 turn(2 * round + 1);
                 pass(2 * round + 2);
             }
-        });
+        };
+        // A sandbox may not let us have a thread.
+        if std::thread::Builder::new().spawn_scoped(threads, answer).is_err() {
+            return vec![SHORTEST_BUDGET];
+        }
         (0..ROUNDS)
             .map(|round| {
                 let start = Moment::now();

@@ -95,11 +95,14 @@ pub(crate) struct LaneState {
     /// Where control parts are copied to; whoever reads a frame takes it and puts it back.
     pub(crate) scratch: Vec<u8>,
     last_id: u64,
+    /// The call that the last reply was for. Replies come in the order of their requests, so the
+    /// next one is for a later call: a peer cannot send more replies than it got requests.
+    pub(crate) last_reply: u64,
 }
 
 impl LaneState {
     pub(super) fn new(carrier: Carrier, role: Role, lane: usize) -> Self {
-        Self { carrier, role, lane, scratch: vec![0; SHORT], last_id: 0 }
+        Self { carrier, role, lane, scratch: vec![0; SHORT], last_id: 0, last_reply: 0 }
     }
 
     /// A call id that this end has not used on this lane.
@@ -221,8 +224,9 @@ fn send<'v, T: Transport + ?Sized>(
             // The wait is over, but not because of room.
             Err(ClaimError::Full) if waited_for == Some(min) => return Err(SendError::Unread),
             Err(ClaimError::Full) => {}
-            // Doubling went too far: whatever fits a record fits the largest one.
-            Err(ClaimError::TooLong { max, .. }) if min > hint && min > max => {
+            // A hint is an estimate, and doubling may go too far. What really does not fit a
+            // record is found while it is written.
+            Err(ClaimError::TooLong { max, .. }) if min > max && max > 0 => {
                 min = max;
                 continue;
             }

@@ -31,7 +31,7 @@ use std::cell::RefCell;
 use std::process::{Child, Command};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use crossbeam_utils::CachePadded;
 
@@ -90,6 +90,8 @@ struct Segments {
 #[derive(Debug)]
 struct LaneSlot {
     role: Role,
+    /// It has, or had, a local.
+    served: AtomicBool,
     state: ReentrantLock<RefCell<LaneState>>,
     words: Option<LaneWords>,
 }
@@ -213,6 +215,7 @@ impl Link {
         let slot = |(lane, transport)| {
             CachePadded::new(LaneSlot {
                 role,
+                served: AtomicBool::new(false),
                 state: ReentrantLock::new(RefCell::new(LaneState::new(
                     Carrier::Own(transport),
                     role,
@@ -242,6 +245,7 @@ impl Link {
             let cancelled = |depth| own.lane_u64(lane, cancelled_word(depth));
             CachePadded::new(LaneSlot {
                 role,
+                served: AtomicBool::new(false),
                 state: ReentrantLock::new(RefCell::new(LaneState::new(
                     carry(rings, side),
                     role,
@@ -298,8 +302,10 @@ impl Link {
         sum
     }
 
-    /// Ends the link: every operation at both ends fails with [`PeerError::Closed`] once what was
-    /// sent before is received. Closing twice is closing once.
+    /// Ends the link: from now on every operation at this end fails with [`PeerError::Closed`],
+    /// and so does every one at the other end, once it has received what was sent before. Closing
+    /// twice is closing once. A link over transports of the user's own waits until nobody uses
+    /// them.
     pub fn close(&self) {
         self.core.close();
     }
@@ -400,17 +406,15 @@ impl Core {
         }
     }
 
-    /// Whether somebody serves `lane`, or did.
-    pub(crate) fn was_served(&self, lane: usize) -> bool {
-        let words = self.lanes[lane].words.as_ref();
-        words.is_some_and(|words| words.serving.load(Relaxed) != Serving::NotYet as u32)
+    /// Whether nobody has served `lane` before; asked once, by who is going to.
+    pub(crate) fn serve_once(&self, lane: usize) -> bool {
+        !self.lanes[lane].served.swap(true, Relaxed)
     }
 
     /// Wakes whatever of the peer sleeps on a lane, from any thread.
     fn ring(&self, words: &LaneWords) {
-        words.notify.fetch_add(1, Release); // pairs: ring-notify
         let scope = self.segments.as_ref().map_or(Scope::Shared, |segments| segments.peer.scope());
-        crate::futex::wake(words.notify.atomic(), scope);
+        crate::futex::ring(&words.notify, scope);
     }
 
     fn close(&self) {

@@ -29,7 +29,7 @@ impl Peer {
         }
     }
 
-    /// Whether waits sleep in slices and look at the process between them, and who shares words.
+    /// Who else waits on the words of this link.
     pub(super) fn scope(&self) -> Scope {
         self.liveness.scope()
     }

@@ -12,11 +12,14 @@ use crate::error::{LinkError, Misuse, PeerError, Poison};
 use crate::futex::Deadline;
 use crate::layout::Serving;
 use crate::link::{Count, Envelope, LaneGuard, LaneWatch, Link, Role, SendError, Transport};
-use crate::references::ObjectTable;
+use crate::references::{Freed, ObjectTable};
 use crate::shared::SharedBytes;
 use crate::wire::{
     DecodeError, Decoder, Failure, Flags, FrameHeader, FrameKind, Pointer, Request, Thrown, Value,
 };
+
+/// Most frames that are taken without a look at anything else.
+const TURN: usize = 4096;
 
 /// The end of a link that owns objects: a host, and what the other end holds of it.
 ///
@@ -41,7 +44,7 @@ struct Incoming<'s, O> {
     /// Means something where the frame is a request.
     request: Result<Request<'s, O>, DecodeError>,
     /// What the unrefs of the frame have freed.
-    freed: Vec<O>,
+    freed: Vec<Freed<O>>,
     /// How many of them were refused.
     refused: u64,
 }
@@ -65,7 +68,7 @@ impl<H: Reflect> Local<H> {
         };
         // A table that starts over would hand out the pointers of the last one again, and the
         // other end may still hold those.
-        if link.core().was_served(lane) {
+        if !link.core().serve_once(lane) {
             let problem = format!("lane {lane} was served before");
             return Err(Misuse::Config { option: "lanes", problem }.into());
         }
@@ -107,7 +110,7 @@ impl<H: Reflect> Local<H> {
         }
     }
 
-    /// Serves what is there, without waiting, and says how many requests that were.
+    /// Serves what is there, without waiting and at most 4,096 frames, and says how many it were.
     ///
     /// # Errors
     /// As [`Self::serve`]; a peer that has left is only noticed by a wait.
@@ -115,12 +118,12 @@ impl<H: Reflect> Local<H> {
         let guard = self.link.core().hold(self.lane, &mut Deadline::Never)?;
         let mut now = Deadline::In(Duration::ZERO);
         let mut served = 0;
-        loop {
+        while served < TURN {
             match self.serve_one(&guard, &mut now) {
                 Ok(true) => served += 1,
                 // An answer without room keeps until the next poll.
                 Ok(false) | Err(LinkError::Peer(PeerError::Timeout)) => break,
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.ended(error)),
             }
         }
         guard.borrow_mut().carrier.flush();
@@ -129,18 +132,18 @@ impl<H: Reflect> Local<H> {
 
     fn serve_until(&self, mut deadline: Deadline) -> Result<(), LinkError> {
         let guard = self.link.core().hold(self.lane, &mut deadline)?;
+        // From now on, however busy the driver keeps this end.
+        deadline.moment();
         loop {
             let served = self.serve_one(&guard, &mut deadline);
             let step = match served {
+                Ok(true) if deadline.has_passed() => Err(PeerError::Timeout.into()),
                 Ok(true) => continue,
                 Ok(false) => guard.borrow_mut().wait_for_frame(&mut deadline),
                 Err(error) => Err(error),
             };
             if let Err(error) = step {
-                if !matches!(error, LinkError::Peer(PeerError::Timeout)) {
-                    self.release_all();
-                }
-                return Err(error);
+                return Err(self.ended(error));
             }
         }
     }
@@ -241,9 +244,9 @@ impl<H: Reflect> Local<H> {
         deadline: &mut Deadline,
     ) -> Result<(), LinkError> {
         let Incoming { id, depth, op, request, .. } = incoming;
-        guard.borrow().count_trap(op);
         let response = match request {
             Ok(request) => {
+                guard.borrow().count_trap(op);
                 let caller = Caller::new(id, depth, self.watch.clone());
                 let run = || caller.enter(|| dispatch(&self.host, &caller, request));
                 match catch_unwind(AssertUnwindSafe(run)) {
@@ -307,6 +310,9 @@ impl<H: Reflect> Local<H> {
         else {
             return Ok(None);
         };
+        if let Some(pointer) = self.objects.borrow_mut().offer_again(object) {
+            return Ok(Some(pointer));
+        }
         let kind = catch_unwind(AssertUnwindSafe(|| self.host.kind(object)))
             .map_err(|panic| Response::Failure(Failure::Panicked, panic_message(&*panic)))?;
         let offered = self.objects.borrow_mut().offer(object, kind);
@@ -326,6 +332,14 @@ impl<H: Reflect> Local<H> {
         }
     }
 
+    /// What an error means for what the other end holds: nothing, if it is only late.
+    fn ended(&self, error: LinkError) -> LinkError {
+        if error != LinkError::Peer(PeerError::Timeout) {
+            self.release_all();
+        }
+        error
+    }
+
     /// The other end is gone: it holds nothing any more.
     fn release_all(&self) {
         let held = self.objects.borrow_mut().clear();
@@ -336,9 +350,10 @@ impl<H: Reflect> Local<H> {
     fn refuse_rest(&self, guard: &LaneGuard<'_>) -> Result<(), LinkError> {
         let mut state = guard.borrow_mut();
         let mut scratch = Vec::new();
-        while let Some((kind, id, depth)) =
-            state.next(&mut scratch, |header, _, _| (header.kind, header.id, header.depth))?
-        {
+        // What comes while we look is told by the word.
+        for _ in 0..TURN {
+            let taken = state.next(&mut scratch, |h, _, _| (h.kind, h.id, h.depth))?;
+            let Some((kind, id, depth)) = taken else { break };
             if kind == FrameKind::Request {
                 let response: Response<H::Object> =
                     Response::Failure(Failure::NotServed, String::new());

@@ -18,4 +18,4 @@ mod identities;
 mod objects;
 
 pub(crate) use identities::{Held, Identities};
-pub(crate) use objects::ObjectTable;
+pub(crate) use objects::{Freed, ObjectTable};

@@ -16,6 +16,15 @@ pub(crate) struct ObjectTable<O> {
     by_object: HashMap<O, u32>,
 }
 
+/// An object that nobody holds any more, with all that the table had of it. Dropping it may run
+/// code of the host, which may come back to the table: not while that is borrowed.
+#[derive(Debug)]
+pub(crate) struct Freed<O> {
+    #[cfg_attr(not(test), expect(dead_code, reason = "held until it is dropped"))]
+    object: O,
+    _key: Option<O>,
+}
+
 #[derive(Debug)]
 struct Slot<O> {
     pointer: Pointer,
@@ -40,16 +49,29 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
     /// The pointer of `object`, a new one where it has none, pinned until [`Self::sent`] or
     /// [`Self::abandoned`]. `kind` is what the pointer will say.
     pub(crate) fn offer(&mut self, object: &O, kind: Kind) -> Result<Pointer, EncodeError> {
-        let index = match self.by_object.get(object) {
-            Some(index) => *index,
-            None => self.insert(object.clone(), kind)?,
-        };
-        let slot = &mut self.slots[index as usize];
-        slot.pins += 1;
-        Ok(slot.pointer)
+        match self.offer_again(object) {
+            Some(pointer) => Ok(pointer),
+            None => {
+                let index = self.insert(object, kind)?;
+                Ok(self.pin(index))
+            }
+        }
     }
 
-    fn insert(&mut self, object: O, kind: Kind) -> Result<u32, EncodeError> {
+    /// As [`Self::offer`], for an object that has a pointer already.
+    #[inline]
+    pub(crate) fn offer_again(&mut self, object: &O) -> Option<Pointer> {
+        let index = *self.by_object.get(object)?;
+        Some(self.pin(index))
+    }
+
+    fn pin(&mut self, index: u32) -> Pointer {
+        let slot = &mut self.slots[index as usize];
+        slot.pins += 1;
+        slot.pointer
+    }
+
+    fn insert(&mut self, object: &O, kind: Kind) -> Result<u32, EncodeError> {
         let full = EncodeError::LimitReached { limit: self.limit };
         if self.by_object.len() >= self.limit {
             return Err(full);
@@ -71,7 +93,7 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
                 index
             }
         };
-        self.by_object.insert(object, index);
+        self.by_object.insert(object.clone(), index);
         Ok(index)
     }
 
@@ -83,7 +105,7 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
     }
 
     /// A frame with this pointer in it was not published. Returns what nobody holds any more.
-    pub(crate) fn abandoned(&mut self, pointer: Pointer) -> Option<O> {
+    pub(crate) fn abandoned(&mut self, pointer: Pointer) -> Option<Freed<O>> {
         let index = pointer.index() - 1;
         self.slots[index as usize].pins -= 1;
         self.free_if_unheld(index)
@@ -99,7 +121,7 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
     /// Takes back `count` receipts. `Err` where the pointer is stale or forged, or was not sent
     /// that often: then nothing changes. Returns the object if nobody holds it any more; dropping
     /// it may run code of the host.
-    pub(crate) fn unref(&mut self, bits: u64, count: u32) -> Result<Option<O>, ()> {
+    pub(crate) fn unref(&mut self, bits: u64, count: u32) -> Result<Option<Freed<O>>, ()> {
         let pointer = Pointer::from_bits(bits).ok_or(())?;
         let index = pointer.index() - 1;
         let slot = self.slots.get_mut(index as usize).ok_or(())?;
@@ -114,23 +136,23 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
         Ok(self.free_if_unheld(index))
     }
 
-    fn free_if_unheld(&mut self, index: u32) -> Option<O> {
+    fn free_if_unheld(&mut self, index: u32) -> Option<Freed<O>> {
         let slot = &mut self.slots[index as usize];
         if slot.sent != 0 || slot.pins != 0 {
             return None;
         }
         let object = slot.object.take()?;
-        self.by_object.remove(&object);
+        let key = self.by_object.remove_entry(&object).map(|(key, _)| key);
         // A slot whose generations are used up is retired: its pointers would come again.
         if slot.pointer.generation() + 1 < Pointer::GENERATIONS {
             self.free.push(index);
         }
-        Some(object)
+        Some(Freed { object, _key: key })
     }
 
     /// Forgets everything: the other side is gone. Dropping what is returned may run code of the
     /// host.
-    pub(crate) fn clear(&mut self) -> Vec<O> {
+    pub(crate) fn clear(&mut self) -> Vec<Freed<O>> {
         let held = (0..self.slots.len() as u32).filter_map(|index| {
             let slot = &mut self.slots[index as usize];
             slot.sent = 0;
@@ -143,6 +165,10 @@ impl<O: Clone + Eq + Hash> ObjectTable<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn freed(result: Result<Option<Freed<&'static str>>, ()>) -> Result<Option<&'static str>, ()> {
+        result.map(|freed| freed.map(|freed| freed.object))
+    }
 
     fn table() -> ObjectTable<&'static str> {
         ObjectTable::new(Side::Passive, 3)
@@ -169,9 +195,9 @@ mod tests {
         let mut table = table();
         let a = send(&mut table, "a");
         assert_eq!(send(&mut table, "a"), a);
-        assert_eq!(table.unref(a.to_bits(), 1), Ok(None));
+        assert_eq!(freed(table.unref(a.to_bits(), 1)), Ok(None));
         assert_eq!(table.resolve(a), Some("a"), "one receipt is still out");
-        assert_eq!(table.unref(a.to_bits(), 1), Ok(Some("a")));
+        assert_eq!(freed(table.unref(a.to_bits(), 1)), Ok(Some("a")));
         assert_eq!(table.resolve(a), None);
     }
 
@@ -182,10 +208,10 @@ mod tests {
         for (bits, count) in
             [(a.to_bits(), 2), (a.to_bits(), 0), (a.to_bits() ^ 1 << 59, 1), (0, 1), (99, 1)]
         {
-            assert_eq!(table.unref(bits, count), Err(()));
+            assert_eq!(freed(table.unref(bits, count)), Err(()));
         }
-        assert_eq!(table.unref(a.to_bits(), 1), Ok(Some("a")));
-        assert_eq!(table.unref(a.to_bits(), 1), Err(()), "freed already");
+        assert_eq!(freed(table.unref(a.to_bits(), 1)), Ok(Some("a")));
+        assert_eq!(freed(table.unref(a.to_bits(), 1)), Err(()), "freed already");
     }
 
     #[test]
@@ -204,7 +230,7 @@ mod tests {
         let mut table = table();
         let a = table.offer(&"a", Kind::Object).expect("room");
         assert_eq!(table.resolve(a), None, "not sent yet, so nobody can know it");
-        assert_eq!(table.abandoned(a), Some("a"));
+        assert_eq!(freed(Ok(table.abandoned(a))), Ok(Some("a")));
         assert_eq!(table.len(), 0);
     }
 
@@ -213,7 +239,7 @@ mod tests {
         let mut table = table();
         let a = send(&mut table, "a");
         assert_eq!(table.offer(&"a", Kind::Object), Ok(a));
-        assert_eq!(table.unref(a.to_bits(), 1), Ok(None));
+        assert_eq!(freed(table.unref(a.to_bits(), 1)), Ok(None));
         table.sent(a);
         assert_eq!(table.resolve(a), Some("a"));
     }
@@ -237,7 +263,7 @@ mod tests {
         let a = send(&mut table, "a");
         let last = Pointer::new(a.index(), Pointer::GENERATIONS - 1, Kind::Object, Side::Passive);
         table.slots[0].pointer = last;
-        assert_eq!(table.unref(last.to_bits(), 1), Ok(Some("a")));
+        assert_eq!(freed(table.unref(last.to_bits(), 1)), Ok(Some("a")));
         assert_ne!(send(&mut table, "b").index(), a.index());
     }
 }

@@ -112,7 +112,8 @@ fn value_size(value: &Value<Proxy>) -> (usize, bool) {
 /// A reply, or why the frame is none for this call.
 enum Got {
     Mine(Result<Reply<Proxy>, DecodeError>),
-    Late,
+    /// For that earlier call.
+    Late(u64),
     Wrong(FrameKind),
 }
 
@@ -173,11 +174,23 @@ fn send(
     let sent = loop {
         match state.send(envelope, hint, small, &mut request, deadline) {
             // Replies to calls that have given up stand in the way of their own answers.
-            Err(SendError::Unread) => discard_late(shared, state, id)?,
+            Err(SendError::Unread) => discard_late(shared, state, id, deadline)?,
+            // Together they may be too long for a frame; each alone is not.
+            Err(SendError::Encode(EncodeError::TooLong { .. }))
+                if !request.unrefs.is_empty() && !matches!(request.trap, Trap::Flush) =>
+            {
+                let mut list = Request { trap: Trap::Flush, ..request };
+                let (hint, small) = list.trap.size(unrefs.len());
+                let sent = state.send(envelope, hint, small, &mut list, deadline);
+                if let Err(error) = sent {
+                    break Err(error);
+                }
+                request.unrefs = &[];
+            }
             sent => break sent,
         }
     };
-    if sent.is_err() && !unrefs.is_empty() {
+    if sent.is_err() && !request.unrefs.is_empty() {
         shared.identities.give_back(&unrefs);
     }
     sent?;
@@ -186,16 +199,30 @@ fn send(
 
 /// Takes what is there to read before the call `id` was sent: nothing of it can be its reply.
 #[cold]
-fn discard_late(shared: &Arc<Shared>, state: &mut LaneState, id: u64) -> Result<(), LinkError> {
+fn discard_late(
+    shared: &Arc<Shared>,
+    state: &mut LaneState,
+    id: u64,
+    deadline: &mut Deadline,
+) -> Result<(), LinkError> {
     let mut scratch = Vec::new();
-    while let Some(got) = state.next(&mut scratch, |h, c, a| decode(shared, id, h, c, a))? {
+    loop {
+        let ids = (state.last_reply, id);
+        let got = state.next(&mut scratch, |h, c, a| decode(shared, ids, h, c, a))?;
         match got {
-            Got::Late => state.count(Count::LateReplies, 1),
-            Got::Mine(_) => return Err(wrong_kind(state, FrameKind::Reply)),
-            Got::Wrong(kind) => return Err(wrong_kind(state, kind)),
+            None => return Ok(()),
+            Some(Got::Late(of)) => late(state, of, deadline)?,
+            Some(Got::Mine(_)) => return Err(wrong_kind(state, FrameKind::Reply)),
+            Some(Got::Wrong(kind)) => return Err(wrong_kind(state, kind)),
         }
     }
-    Ok(())
+}
+
+/// Notes a reply to a call that had given up.
+fn late(state: &mut LaneState, of: u64, deadline: &mut Deadline) -> Result<(), LinkError> {
+    state.last_reply = of;
+    state.count(Count::LateReplies, 1);
+    if deadline.has_passed() { Err(PeerError::Timeout.into()) } else { Ok(()) }
 }
 
 fn wrong_kind(state: &mut LaneState, kind: FrameKind) -> LinkError {
@@ -211,10 +238,12 @@ fn receive(
     deadline: &mut Deadline,
 ) -> Result<Reply<Proxy>, CallError> {
     loop {
-        let read = |header: &FrameHeader, control: &[u8], area: SharedBytes<'_>| {
-            decode(shared, id, header, control, area)
-        };
-        match state.next(scratch, read)? {
+        let ids = (state.last_reply, id);
+        let got = state.next(scratch, |h, c, a| decode(shared, ids, h, c, a))?;
+        if let Some(Got::Mine(_)) = got {
+            state.last_reply = id;
+        }
+        match got {
             Some(Got::Mine(Ok(reply))) => return Ok(reply),
             // Well-formed, but more than this end takes.
             Some(Got::Mine(Err(error))) if error.is_limit() => {
@@ -224,29 +253,30 @@ fn receive(
             Some(Got::Mine(Err(_))) => {
                 return Err(state.carrier.poison(Poison::Frame { len: scratch.len() }).into());
             }
-            Some(Got::Late) => state.count(Count::LateReplies, 1),
+            Some(Got::Late(of)) => late(state, of, deadline)?,
             Some(Got::Wrong(kind)) => return Err(wrong_kind(state, kind).into()),
             None => state.wait_for_frame(deadline)?,
         }
     }
 }
 
-/// Decodes a reply. A late one is decoded too: its pointers become proxies that die at once, so
+/// Decodes a reply, which is for a call after `last` and not after `id`. A late one is decoded too: its pointers become proxies that die at once, so
 /// that they are given back.
 #[inline]
 fn decode(
     shared: &Arc<Shared>,
-    id: u64,
+    (last, id): (u64, u64),
     header: &FrameHeader,
     control: &[u8],
     area: SharedBytes<'_>,
 ) -> Got {
-    if header.kind != FrameKind::Reply || header.id > id || header.unref_count != 0 {
+    let expected = header.id > last && header.id <= id;
+    if header.kind != FrameKind::Reply || !expected || header.unref_count != 0 {
         return Got::Wrong(header.kind);
     }
     let mut decoder = Decoder::new(control, area, &shared.link.config().limits);
     let reply = decoder.reply(header.op, &mut |pointer| shared.receive(pointer));
-    if header.id == id { Got::Mine(reply) } else { Got::Late }
+    if header.id == id { Got::Mine(reply) } else { Got::Late(header.id) }
 }
 
 impl Shared {

@@ -140,22 +140,21 @@ fn peer_region(map: Arc<MmapRaw>) -> PeerRegion {
     unsafe { PeerRegion::new(base, len, map) }
 }
 
-/// Lets the child that `command` starts inherit `file` under `number`, and nobody else.
-pub fn pass_descriptor(command: &mut Command, file: OwnedFd, number: RawFd) {
-    let pass = move || {
-        if file.as_raw_fd() == number {
-            return rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())
-                .map_err(Into::into);
-        }
-        // SAFETY: between fork and exec of the child, `number` belongs to nobody: whatever stood
-        // there is closed by the kernel in the same step. It must not be dropped, so that it stays
-        // open across exec.
-        let mut target = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
-        rustix::io::dup2(&file, &mut target).map_err(Into::into)
-    };
-    // SAFETY: `pass` makes two system calls and allocates nothing, which is all that is allowed
+/// Lets the child that `command` starts inherit `file`, and nobody else; returns its number there.
+/// The command holds it from then on.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn pass_descriptor(command: &mut Command, file: OwnedFd) -> Result<RawFd, SystemError> {
+    // Its number must be none of a standard stream, which the child replaces.
+    let file = rustix::io::fcntl_dupfd_cloexec(&file, 3).map_err(|e| SystemError::new("dup", e))?;
+    let number = file.as_raw_fd();
+    let pass =
+        move || rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).map_err(Into::into);
+    // SAFETY: `pass` makes one system call and allocates nothing, which is all that is allowed
     // between fork and exec.
     unsafe { command.pre_exec(pass) };
+    Ok(number)
 }
 
 /// Takes over the descriptor that the parent passed under `number`; closed on exec from now on.

@@ -66,12 +66,18 @@ impl OwnBytes {
         self.span.len == 0
     }
 
+    /// Where the window lies.
+    pub fn address_range(&self) -> std::ops::Range<usize> {
+        let start = self.span.base.as_ptr() as usize;
+        start..start + self.span.len
+    }
+
     /// The bytes from `offset`, to write. The peer may read them at any time; it cannot write.
     ///
     /// # Panics
     /// Where they do not lie within the window.
     #[inline]
-    pub fn slice_mut(&mut self, offset: usize, len: usize) -> &mut [u8] {
+    pub(crate) fn slice_mut(&mut self, offset: usize, len: usize) -> &mut [u8] {
         let at = self.span.at(offset, len, 1);
         self.tracker.write(offset, len);
         // SAFETY: in bounds by `Span::at`; by the contract of `OwnRegion::new` nobody else writes
@@ -84,7 +90,7 @@ impl OwnBytes {
     ///
     /// # Panics
     /// Where they do not lie within the window.
-    pub fn copy_within(&mut self, from: usize, to: usize, len: usize) {
+    pub(crate) fn copy_within(&mut self, from: usize, to: usize, len: usize) {
         let (source, target) = (self.span.at(from, len, 1), self.span.at(to, len, 1));
         self.tracker.read(from, len);
         self.tracker.write(to, len);
@@ -98,7 +104,7 @@ impl OwnBytes {
     /// # Panics
     /// Where it does not lie within the window or is not aligned.
     #[inline]
-    pub fn store_u64(&mut self, offset: usize, value: u64) {
+    pub(crate) fn store_u64(&mut self, offset: usize, value: u64) {
         let at = self.span.at(offset, 8, 8);
         self.tracker.write(offset, 8);
         // SAFETY: in bounds and aligned by `Span::at`; no reference to these bytes exists, because

@@ -66,7 +66,7 @@ pub use trap::{Request, Trap};
 pub use value::{Key, Thrown, Value};
 
 /// Major version of the format; ends with different ones do not talk.
-pub const VERSION_MAJOR: u16 = 1;
+pub const VERSION_MAJOR: u16 = crate::layout::VERSION.0;
 
 /// Minor version of the format; two ends use the lower one.
-pub const VERSION_MINOR: u16 = 0;
+pub const VERSION_MINOR: u16 = crate::layout::VERSION.1;

@@ -67,7 +67,7 @@ pub(crate) fn of_a_host() {
     // The same for a command that the host starts.
     let mut offer = Link::offer(&config()).expect("an offer");
     let mut command = second::command("echo").expect("this program");
-    offer.pass_to(&mut command);
+    offer.pass_to(&mut command).expect("a descriptor");
     assert!(offer.take_descriptor().is_none(), "passed already");
     let mut child = command.spawn().expect("a child");
     drop(command);
@@ -81,7 +81,7 @@ pub(crate) fn that_ends() {
     leaves_nothing(|| {
         let mut offer = Link::offer(&short()).expect("an offer");
         let mut command = second::command("exit").expect("this program");
-        offer.pass_to(&mut command);
+        offer.pass_to(&mut command).expect("a descriptor");
         let mut child = command.spawn().expect("a child");
         drop(command);
         let ended = within(short().handshake_timeout, || offer.accept().map(|_| ()));

@@ -24,9 +24,12 @@ impl QuickJs {
         name: &str,
         function: Rc<HostFunction>,
     ) -> Result<Function<'js>, Thrown<Object>> {
-        let mut functions = self.host.functions.borrow_mut();
-        let (host, index) = (Rc::downgrade(&self.host), functions.len());
-        functions.push(function);
+        let index = {
+            let mut functions = self.host.functions.borrow_mut();
+            functions.push(function);
+            functions.len() - 1
+        };
+        let host = Rc::downgrade(&self.host);
         let trampoline = move |ctx: Ctx<'js>, args: Rest<Js<'js>>| call(&host, index, ctx, args.0);
         let made = Function::new(js.ctx.clone(), trampoline).and_then(|f| f.with_name(name));
         js.caught(made)

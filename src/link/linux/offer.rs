@@ -8,7 +8,7 @@ use rustix::process::Pid;
 
 use super::control::Control;
 use super::handshake::Passive;
-use super::process::{NUMBER, VARIABLE};
+use super::process::VARIABLE;
 use crate::error::{LinkError, SystemError};
 use crate::link::{Link, LinkConfig};
 use crate::segment::pass_descriptor;
@@ -70,14 +70,18 @@ impl Offer {
         [(VARIABLE, number.to_string())]
     }
 
-    /// Lets the child that `command` starts inherit the descriptor, as number 3, and sets the
-    /// variables. Does nothing where the descriptor was taken. The command holds it from then on:
-    /// drop it once the child runs.
-    pub fn pass_to(&mut self, command: &mut Command) {
+    /// Lets the child that `command` starts inherit the descriptor, and sets the variables. Does
+    /// nothing where the descriptor was taken. The command holds it from then on: drop it once the
+    /// child runs.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn pass_to(&mut self, command: &mut Command) -> Result<(), LinkError> {
         if let Some(theirs) = self.theirs.take() {
-            pass_descriptor(command, theirs, NUMBER);
-            command.envs(Self::environment(NUMBER));
+            let number = pass_descriptor(command, theirs)?;
+            command.envs(Self::environment(number));
         }
+        Ok(())
     }
 
     /// Does the handshake with the child, once it was started.

@@ -17,15 +17,13 @@ use crate::segment::inherited_descriptor;
 
 /// Names the descriptor that the child inherits.
 pub(super) const VARIABLE: &str = "TRAPLINE_LINK";
-/// The number under which a child that this crate starts does.
-pub(super) const NUMBER: i32 = 3;
 
 pub(in crate::link) fn spawn(
     mut command: Command,
     config: &LinkConfig,
 ) -> Result<(Link, Child), LinkError> {
     let mut offer = Link::offer(config)?;
-    offer.pass_to(&mut command);
+    offer.pass_to(&mut command)?;
     let started = command.spawn().map_err(|e| SystemError::new("spawn", e));
     // It holds the child's end of the socket, which must hang up when the child dies.
     drop(command);
