@@ -10,7 +10,7 @@
 //! 0x0100 state             Open, Closing, Closed
 //! 0x0180 parked (link)     what a waiter on the whole link waits for
 //! 0x0200 notify (link)     the bell this side rings for such a waiter
-//! 0x0280 line (link)       calibration word, see the module `line`
+//! 0x0280 line (link)       calibration word, see the module `line`; at 0x02c0 that of sleepers
 //! 0x0300 counters (link)
 //! 0x0400 lane table        64 entries of 64 bytes
 //! 0x1400 lane blocks       one of LANE_BLOCK bytes a lane
@@ -44,6 +44,8 @@ pub const LINK_PARKED: usize = 3 * BLOCK;
 pub const LINK_NOTIFY: usize = 4 * BLOCK;
 /// Offset of the calibration word.
 pub const LINK_LINE: usize = 5 * BLOCK;
+/// Offset of the calibration word of sleepers, on a cache line of its own within that block.
+pub const LINK_BARE: usize = LINK_LINE + 64;
 /// Offset of the link's counters.
 pub const LINK_COUNTERS: usize = 6 * BLOCK;
 /// Offset of the lane table.

@@ -4,6 +4,12 @@
 //! it sees that and stores in turn. Nothing that crosses between two processors can be faster, so
 //! other round trips are given as ratios to this one, taken in the same minute: the same machine
 //! answers in 50 ns or in 300, depending on where its processors happen to be.
+//!
+//! Beside it stands [`Bare`], the same for two ends that sleep while it is not their turn.
+
+mod bare;
+
+pub use bare::Bare;
 
 use std::hint::spin_loop;
 

@@ -37,9 +37,11 @@ use crossbeam_utils::CachePadded;
 
 use crate::error::{LinkError, Misuse, PeerError};
 use crate::futex::{Deadline, ReentrantGuard, ReentrantLock, Scope};
-use crate::layout::{LANE_CANCELLED, LANE_NOTIFY, LANE_SERVING, LINK_LINE, MAX_LANES, Serving};
+use crate::layout::{
+    LANE_CANCELLED, LANE_NOTIFY, LANE_SERVING, LINK_BARE, LINK_LINE, MAX_LANES, Serving,
+};
 use crate::segment::{OwnSegment, PeerSegment};
-use crate::shared::{OwnU32, OwnU64, PeerU64};
+use crate::shared::{OwnU32, OwnU64, PeerU32, PeerU64};
 use crate::sync::{Acquire, Relaxed, Release};
 use crate::wire::Side;
 
@@ -388,6 +390,14 @@ impl Core {
         let segments = self.segments.as_ref();
         let segments = segments.ok_or(Misuse::Unsupported { what: "the line of this link" })?;
         Ok((segments.own.link_u64(LINK_LINE), segments.theirs.link_u64(LINK_LINE)))
+    }
+
+    /// The calibration words of sleepers, own and the peer's, and who shares them.
+    pub(crate) fn bare_words(&self) -> Result<(OwnU32, PeerU32, Scope), LinkError> {
+        let segments = self.segments.as_ref();
+        let segments = segments.ok_or(Misuse::Unsupported { what: "the words of this link" })?;
+        let (own, peer) = (segments.own.link_u32(LINK_BARE), segments.theirs.link_u32(LINK_BARE));
+        Ok((own, peer, segments.peer.scope()))
     }
 
     /// Gives up the call `id`, and all before it, at `depth`.
