@@ -57,15 +57,14 @@ pub(crate) struct Bench {
     /// How to print the rows
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
-    /// Payloads in bytes, 1 to 1048576
+    /// Payloads in bytes, 1 to 1048576, instead of those of the case
     #[arg(
         long,
         value_name = "BYTES",
         value_delimiter = ',',
-        default_values_t = [8, 64, 256, 1024, 4096, 65536],
         value_parser = clap::value_parser!(u32).range(1..=1 << 20),
     )]
-    pub(crate) payload: Vec<u32>,
+    pub(crate) payload: Option<Vec<u32>>,
 }
 
 /// What can be measured; each case is a file of its name in `bench`.
@@ -73,6 +72,10 @@ pub(crate) struct Bench {
 pub(crate) enum Case {
     /// A message there and back
     Roundtrip,
+    /// A message there and back between two processes that sleep, beside a bare futex
+    Cold,
+    /// What a link costs that nobody uses
+    Idle,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,9 +1,9 @@
-//! Both ends of an exchange of plain frames: what is sent comes back, and on one special frame the
-//! other end answers the line.
+//! Both ends of an exchange of plain frames: what is sent comes back, and on two special frames the
+//! other end answers the line, or the bare futex.
 
 use std::time::Duration;
 
-use trapline::line::Line;
+use trapline::line::{Bare, Line};
 use trapline::{Lane, Link, LinkConfig, LinkError, PeerError, WaitPolicy};
 
 use crate::error::Error;
@@ -17,6 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tells the other end to answer the line; no payload looks like it.
 const ANSWER_LINE: &[u8] = b"\0answer the line";
+/// Tells the other end to answer the bare futex.
+const ANSWER_BARE: &[u8] = b"\0answer the bare futex";
 
 /// How both ends wait, by the name that the second process gets as its argument.
 pub(crate) const POLICIES: [(&str, WaitPolicy); 3] =
@@ -39,15 +41,15 @@ pub(crate) fn answer(policy: WaitPolicy) -> Result<(), LinkError> {
 }
 
 fn answer_on(link: &Link) -> Result<(), LinkError> {
-    let line = Line::new(link)?;
+    let (line, mut bare) = (Line::new(link)?, Bare::new(link)?);
     let mut lane = link.lane(0)?;
     let mut message = Vec::new();
     loop {
         lane.receive(&mut message)?;
-        if message == ANSWER_LINE {
-            line.answer()?;
-        } else {
-            lane.send(&message)?;
+        match &message[..] {
+            ANSWER_LINE => line.answer()?,
+            ANSWER_BARE => bare.answer()?,
+            message => lane.send(message)?,
         }
     }
 }
@@ -87,4 +89,17 @@ pub(crate) fn with_line<T>(
     let sampled = sample(&line)?;
     line.stop()?;
     Ok(sampled)
+}
+
+/// Tells the other end to answer the bare futex, and stops it again after `measure`.
+pub(crate) fn with_bare<T>(
+    link: &Link,
+    lane: &mut Lane<'_>,
+    measure: impl FnOnce(&mut Bare) -> Result<T, LinkError>,
+) -> Result<T, LinkError> {
+    let mut bare = Bare::new(link)?;
+    lane.send(ANSWER_BARE)?;
+    let measured = measure(&mut bare)?;
+    bare.stop()?;
+    Ok(measured)
 }

@@ -19,34 +19,80 @@ const FIELDS: [&str; 10] = [
     "cpu",
 ];
 
-fn rows(args: &[&str]) -> Vec<Value> {
-    let common = ["bench", "--case", "roundtrip", "--quick", "--format", "json"];
+fn rows(case: &str, args: &[&str]) -> Vec<Value> {
+    let common = ["bench", "--case", case, "--quick", "--format", "json"];
     let text = output(&[&common, args].concat(), b"");
-    text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    let row = |line| serde_json::from_str::<Value>(line).expect("an object a line");
+    text.lines().map(row).collect()
 }
 
-#[test]
-fn each_row_has_each_field() {
-    let rows = rows(&["--payload", "8,64"]);
-    for row in &rows {
+/// Each row has the fields of all cases, and behind them those of its own.
+#[track_caller]
+fn check_fields(rows: &[Value], case: &str, own: &[&str]) {
+    for row in rows {
         let row = row.as_object().expect("an object");
-        assert!(row.len() == FIELDS.len() && FIELDS.iter().all(|field| row.contains_key(*field)));
-        assert_eq!(row["case"], "roundtrip");
-        for field in ["payload", "p50_ns", "p99_ns", "ops_per_s", "line_p50_ns", "ratio_to_line"] {
-            assert!(row[field].as_f64().is_some_and(|figure| figure > 0.0), "{field} of {row:?}");
-        }
-        for field in ["syscalls_per_op", "cpu"] {
-            let figure = &row[field];
+        let fields = FIELDS.iter().chain(own);
+        assert!(
+            row.len() == FIELDS.len() + own.len() && fields.clone().all(|f| row.contains_key(*f))
+        );
+        assert_eq!(row["case"], case);
+        for field in fields.skip(2) {
+            let figure = &row[*field];
             assert!(figure.is_null() || figure.as_f64().is_some_and(|f| f >= 0.0), "{row:?}");
         }
     }
-    let names = |name: &str| rows.iter().filter(|row| row["contender"] == name).count();
-    assert_eq!(names("line"), 1);
-    assert_eq!(names("trapline"), 2);
-    assert_eq!(names("trapline get"), 1);
-    assert_eq!(names("trapline spin"), 2);
-    assert_eq!(names("trapline park"), 2);
+}
+
+#[track_caller]
+fn check_positive(row: &Value, fields: &[&str]) {
+    for field in fields {
+        assert!(row[*field].as_f64().is_some_and(|figure| figure > 0.0), "{field} of {row}");
+    }
+}
+
+fn contenders(rows: &[Value]) -> Vec<&str> {
+    rows.iter().map(|row| row["contender"].as_str().expect("a name")).collect()
+}
+
+const MEASURED: [&str; 5] = ["p50_ns", "p99_ns", "ops_per_s", "line_p50_ns", "ratio_to_line"];
+
+#[test]
+fn each_row_has_each_field() {
+    let rows = rows("roundtrip", &["--payload", "8,64"]);
+    check_fields(&rows, "roundtrip", &[]);
+    for row in &rows {
+        check_positive(row, &["payload"]);
+        check_positive(row, &MEASURED);
+    }
+    let names = contenders(&rows);
+    let count = |name: &str| names.iter().filter(|found| **found == name).count();
+    let all = ["line", "trapline", "trapline get", "trapline spin", "trapline park"];
+    assert_eq!(all.map(count), [1, 2, 1, 2, 2]);
     assert_eq!(rows.len(), 8);
+}
+
+#[test]
+fn cold_is_told_beside_the_bare_futex() {
+    let rows = rows("cold", &[]);
+    check_fields(&rows, "cold", &["ratio_to_bare", "parks_per_op"]);
+    assert_eq!(contenders(&rows), ["trapline", "bare futex"]);
+    rows.iter().for_each(|row| check_positive(row, &MEASURED));
+    check_positive(&rows[0], &["payload", "ratio_to_bare", "parks_per_op"]);
+    assert_eq!(rows[1]["ratio_to_bare"], 1.0);
+    assert!(rows[1]["payload"].is_null() && rows[1]["parks_per_op"].is_null());
+}
+
+#[test]
+fn idle_has_a_row_for_each_side() {
+    let rows = rows("idle", &[]);
+    let own = ["seconds", "cpu_ticks", "context_switches"];
+    check_fields(&rows, "idle", &own);
+    assert_eq!(contenders(&rows), ["trapline waits", "trapline open"]);
+    for row in &rows {
+        assert!(row["seconds"].as_f64().is_some_and(|seconds| seconds >= 2.0), "{row}");
+        assert!(own.iter().all(|field| row[*field].is_number()), "{row}");
+        assert!(MEASURED.iter().all(|field| row[*field].is_null()), "{row}");
+    }
 }
 
 #[test]

@@ -11,13 +11,12 @@ pub(super) fn seconds(processes: &[u32]) -> Option<f64> {
 
 fn of_process(process: u32) -> Option<f64> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
-    threads.map(|thread| of_thread(&thread.ok()?.path())).sum()
+    threads.map(|thread| Some(nanos(&thread.ok()?.path())? as f64 / 1e9)).sum()
 }
 
-/// The first number of `schedstat`, nanoseconds on a processor: exact, where the ticks of `stat`
-/// are 10 ms each.
-fn of_thread(folder: &Path) -> Option<f64> {
+/// Nanoseconds on a processor of the thread with this folder, the first number of `schedstat`:
+/// exact, where the ticks of `stat` are 10 ms each.
+pub(super) fn nanos(folder: &Path) -> Option<u64> {
     let text = fs::read_to_string(folder.join("schedstat")).ok()?;
-    let nanos: f64 = text.split_whitespace().next()?.parse().ok()?;
-    Some(nanos / 1e9)
+    text.split_whitespace().next()?.parse().ok()
 }

@@ -3,17 +3,15 @@
 use trapline::WaitPolicy;
 
 use super::measure::{measure, timed};
-use super::row::{Row, Visit};
+use super::rounds::{self, Group, Name};
+use super::row::{Extra, Row, Visit};
 use super::{Plan, get, line};
 use crate::echo;
 use crate::error::Error;
 use crate::place::Placed;
-use crate::progress::Progress;
-use crate::text;
 
 const CASE: &str = "roundtrip";
-/// How often an unsteady visit is made, at most.
-const TRIES: usize = 4;
+const PAYLOADS: [u32; 6] = [8, 64, 256, 1024, 4096, 65536];
 /// Bytes of the line's one word.
 const WORD: u32 = 8;
 
@@ -39,53 +37,38 @@ impl Contender {
     }
 }
 
-pub(super) fn rows(plan: &Plan, payloads: &[u32]) -> Result<Vec<Row>, Error> {
-    let contenders = contenders(payloads);
-    let progress = Progress::new(plan.rounds * contenders.len());
-    let mut visits: Vec<Vec<Visit>> = contenders.iter().map(|_| Vec::new()).collect();
-    for round in 0..plan.rounds {
-        if round > 0 && !plan.has_time() {
-            break;
-        }
-        for ((contender, payload), visits) in contenders.iter().zip(&mut visits) {
-            progress.step(&format!("{} {}", contender.name(), text::bytes(*payload as usize)));
-            visits.push(steady(plan, *contender, *payload)?);
-        }
+/// One contender and payload: the line is comparison enough.
+struct Alone(Contender, u32);
+
+impl Group for Alone {
+    fn names(&self) -> Vec<Name> {
+        vec![(self.0.name(), Some(self.1))]
     }
-    progress.finish();
-    let rows = contenders.iter().zip(visits);
-    Ok(rows.filter_map(|((what, payload), v)| Row::of(CASE, what.name(), *payload, v)).collect())
+
+    fn visit(&self, plan: &Plan, _round: usize) -> Result<Vec<Visit>, Error> {
+        let visit = match self.0 {
+            Contender::Frames(name, policy) => frames(plan, name, policy, self.1),
+            Contender::Get => trap(plan),
+            Contender::Line => yardstick(plan),
+        };
+        Ok(vec![visit?])
+    }
+}
+
+pub(super) fn rows(plan: &Plan, payloads: Option<&[u32]>) -> Result<Vec<Row>, Error> {
+    rounds::rows(CASE, plan, &contenders(payloads.unwrap_or(&PAYLOADS)))
 }
 
 /// All of them at the payloads where they tell something.
-fn contenders(payloads: &[u32]) -> Vec<(Contender, u32)> {
+fn contenders(payloads: &[u32]) -> Vec<Alone> {
     let [spin, park, adaptive] = echo::POLICIES.map(|(name, wait)| Contender::Frames(name, wait));
-    let mut all = vec![(Contender::Line, WORD)];
-    all.extend(payloads.iter().map(|payload| (adaptive, *payload)));
-    all.push((Contender::Get, get::KEY.len() as u32));
-    all.extend(payloads.iter().take(2).map(|payload| (spin, *payload)));
+    let mut all = vec![Alone(Contender::Line, WORD)];
+    all.extend(payloads.iter().map(|payload| Alone(adaptive, *payload)));
+    all.push(Alone(Contender::Get, get::KEY.len() as u32));
+    all.extend(payloads.iter().take(2).map(|payload| Alone(spin, *payload)));
     let ends = payloads.first().into_iter().chain(payloads.get(1..).and_then(<[u32]>::last));
-    all.extend(ends.map(|payload| (park, *payload)));
+    all.extend(ends.map(|payload| Alone(park, *payload)));
     all
-}
-
-/// A visit during which the line stood; the last one where it never does.
-fn steady(plan: &Plan, contender: Contender, payload: u32) -> Result<Visit, Error> {
-    // On one processor nothing is ever steady.
-    let alone = std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
-    let tries_allowed = if alone { 1 } else { TRIES };
-    let mut tries = 0;
-    loop {
-        let visit = match contender {
-            Contender::Frames(name, policy) => frames(plan, name, policy, payload)?,
-            Contender::Get => trap(plan)?,
-            Contender::Line => yardstick(plan)?,
-        };
-        tries += 1;
-        if !visit.is_unsteady() || tries == tries_allowed || !plan.has_time() {
-            return Ok(visit);
-        }
-    }
 }
 
 fn frames(plan: &Plan, name: &str, policy: WaitPolicy, payload: u32) -> Result<Visit, Error> {
@@ -103,7 +86,7 @@ fn frames(plan: &Plan, name: &str, policy: WaitPolicy, payload: u32) -> Result<V
     drop(lane);
     drop(link);
     second.finish()?;
-    Ok(Visit { figures, line: [before, after] })
+    Ok(Visit { figures, line: [before, after], extra: Extra::new() })
 }
 
 fn trap(plan: &Plan) -> Result<Visit, Error> {
@@ -116,7 +99,7 @@ fn trap(plan: &Plan) -> Result<Visit, Error> {
     let after = get::with_line(&remote, &global, |l| Ok(line::p50(l, plan.line)?))?;
     drop((global, remote));
     second.finish()?;
-    Ok(Visit { figures, line: [before, after] })
+    Ok(Visit { figures, line: [before, after], extra: Extra::new() })
 }
 
 fn yardstick(plan: &Plan) -> Result<Visit, Error> {
@@ -133,5 +116,5 @@ fn yardstick(plan: &Plan) -> Result<Visit, Error> {
     drop(lane);
     drop(link);
     second.finish()?;
-    Ok(Visit { figures, line })
+    Ok(Visit { figures, line, extra: Extra::new() })
 }

@@ -6,26 +6,17 @@ use super::row::Row;
 use crate::text;
 
 pub(super) fn print(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
-    writeln!(
+    write!(
         out,
-        "{:<14} {:>8} {:>9} {:>9} {:>11} {:>9} {:>8} {:>12} {:>5}",
+        "{:<16} {:>8} {:>9} {:>9} {:>11} {:>9} {:>8}  {:>12} {:>5}",
         "contender", "payload", "p50", "p99", "ops/s", "line p50", "ratio", "syscalls/op", "cpu"
     )?;
+    for (name, _) in rows.first().iter().flat_map(|row| &row.extra) {
+        write!(out, "  {name}")?;
+    }
+    writeln!(out)?;
     for row in rows {
-        writeln!(
-            out,
-            "{:<14} {:>8} {:>9} {:>9} {:>11} {:>9} {:>7.2}{} {:>12} {:>5}",
-            row.contender,
-            text::bytes(row.payload as usize),
-            text::nanos(row.p50_ns),
-            text::nanos(row.p99_ns),
-            row.ops_per_s,
-            text::nanos(row.line_p50_ns),
-            row.ratio_to_line,
-            if row.unsteady { '*' } else { ' ' },
-            or_dash(row.syscalls_per_op, 4),
-            or_dash(row.cpu, 2),
-        )?;
+        line(row, out)?;
     }
     if rows.iter().any(|row| row.unsteady) {
         writeln!(
@@ -36,6 +27,27 @@ pub(super) fn print(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn or_dash(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+fn line(row: &Row, out: &mut impl Write) -> io::Result<()> {
+    write!(
+        out,
+        "{:<16} {:>8} {:>9} {:>9} {:>11} {:>9} {:>8}{} {:>12} {:>5}",
+        row.contender,
+        or_dash(row.payload, |bytes| text::bytes(bytes as usize)),
+        or_dash(row.p50_ns, text::nanos),
+        or_dash(row.p99_ns, text::nanos),
+        or_dash(row.ops_per_s, |rate| rate.to_string()),
+        or_dash(row.line_p50_ns, text::nanos),
+        or_dash(row.ratio_to_line, |ratio| format!("{ratio:.2}")),
+        if row.unsteady { '*' } else { ' ' },
+        or_dash(row.syscalls_per_op, |calls| format!("{calls:.4}")),
+        or_dash(row.cpu, |cpu| format!("{cpu:.2}")),
+    )?;
+    for (name, figure) in &row.extra {
+        write!(out, "  {:>width$}", or_dash(*figure, |f| f.to_string()), width = name.len())?;
+    }
+    writeln!(out)
+}
+
+fn or_dash<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), text)
 }
