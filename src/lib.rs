@@ -101,7 +101,7 @@ pub use error::{
 #[cfg(not(loom))]
 pub use futex::WaitPolicy;
 #[cfg(not(loom))]
-pub use link::{Counters, Lane, Lanes, Link, LinkConfig};
+pub use link::{Batch, Counters, Lane, Lanes, Link, LinkConfig};
 #[cfg(all(not(loom), target_os = "linux"))]
 pub use link::{Listener, ListenerOptions, Offer, Users};
 #[cfg(not(loom))]

@@ -48,6 +48,15 @@ impl Role {
     }
 }
 
+/// When a DATA frame becomes visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Publish {
+    /// At once.
+    Now,
+    /// When 2 KiB of the ring wait, or with whatever publishes next.
+    InBunches,
+}
+
 /// What [`LaneState::send`] writes into a frame. It may be asked several times, each time for a
 /// fresh frame, and runs no code of a host.
 pub(crate) trait Body<'v> {
@@ -149,16 +158,17 @@ impl LaneState {
         carry!(self.carrier, lane => send(lane, role, envelope, hint, small, body, deadline))
     }
 
-    /// Publishes a DATA frame; waits for room until `deadline`.
+    /// Writes a DATA frame and publishes it; waits for room until `deadline`.
     #[inline]
     pub(crate) fn send_data(
         &mut self,
         payload: &[u8],
+        publish: Publish,
         deadline: &mut Deadline,
     ) -> Result<(), LinkError> {
         self.check()?;
         let ring = self.role.out();
-        carry!(self.carrier, lane => send_data(lane, ring, payload, deadline))
+        carry!(self.carrier, lane => send_data(lane, ring, payload, publish, deadline))
     }
 
     /// Takes the next frame: copies its control part into `scratch`, lets `read` decode it while
@@ -247,6 +257,7 @@ fn send_data<T: Transport + ?Sized>(
     lane: &mut T,
     ring: RingName,
     payload: &[u8],
+    publish: Publish,
     deadline: &mut Deadline,
 ) -> Result<(), LinkError> {
     let len = HEADER_LEN + payload.len();
@@ -260,7 +271,10 @@ fn send_data<T: Transport + ?Sized>(
                     bytes.copy_from_slice(&word.to_le_bytes());
                 }
                 rest[..payload.len()].copy_from_slice(payload);
-                out.commit(len);
+                match publish {
+                    Publish::Now => out.commit(len),
+                    Publish::InBunches => out.commit_later(len),
+                }
                 return Ok(());
             }
             Err(ClaimError::Full) => lane.wait(Interest::Space { ring, min: len }, deadline)?,

@@ -1,9 +1,10 @@
 //! [`Lane`]: a lane held, to send and receive frames of the user's own bytes.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::time::Duration;
 
-use super::frames::LaneState;
+use super::batch::Batch;
+use super::frames::{LaneState, Publish};
 use crate::error::{LinkError, PeerError};
 use crate::futex::{Deadline, ReentrantGuard};
 use crate::link::transport::Transport;
@@ -63,7 +64,12 @@ impl<'a> Lane<'a> {
 
     #[inline]
     fn send_until(&mut self, payload: &[u8], mut deadline: Deadline) -> Result<(), LinkError> {
-        self.guard.borrow_mut().send_data(payload, &mut deadline)
+        self.state().send_data(payload, Publish::Now, &mut deadline)
+    }
+
+    /// Until the guard is dropped, what is sent through it becomes visible in bunches of 2 KiB.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch::new(self)
     }
 
     /// Receives the next message into `into`, whose content it replaces; waits for it.
@@ -92,7 +98,7 @@ impl<'a> Lane<'a> {
     /// # Errors
     /// As [`Lane::receive`], but a peer that has left is only noticed by a receive that waits.
     pub fn try_receive(&mut self, into: &mut Vec<u8>) -> Result<bool, LinkError> {
-        let mut state = self.guard.borrow_mut();
+        let mut state = self.state();
         let received = state.next_data(into)?;
         if !received {
             state.carrier.flush();
@@ -106,7 +112,7 @@ impl<'a> Lane<'a> {
         into: &mut Vec<u8>,
         mut deadline: Deadline,
     ) -> Result<(), LinkError> {
-        let mut state = self.guard.borrow_mut();
+        let mut state = self.state();
         while !state.next_data(into)? {
             state.wait_for_frame(&mut deadline)?;
         }
@@ -114,9 +120,21 @@ impl<'a> Lane<'a> {
     }
 }
 
+impl Lane<'_> {
+    #[inline]
+    pub(super) fn state(&self) -> RefMut<'_, LaneState> {
+        self.guard.borrow_mut()
+    }
+
+    /// Publishes what is held back, and wakes a peer that waits for it or for room given back.
+    pub(super) fn flush(&self) {
+        self.state().carrier.flush();
+    }
+}
+
 impl Drop for Lane<'_> {
     fn drop(&mut self) {
         // A peer that waits for room which was given back must not wait for our next frame.
-        self.guard.borrow_mut().carrier.flush();
+        self.flush();
     }
 }

@@ -10,6 +10,7 @@
 //! dropped, or by [`Link::close`]: the state word says so and every bell is rung, so that no peer
 //! sleeps through it.
 
+mod batch;
 mod carrier;
 mod config;
 mod counters;
@@ -45,6 +46,7 @@ use crate::shared::{OwnU32, OwnU64, PeerU32, PeerU64};
 use crate::sync::{Acquire, Relaxed, Release};
 use crate::wire::Side;
 
+pub use batch::Batch;
 pub(crate) use carrier::Carrier;
 pub use config::{Lanes, LinkConfig};
 pub use counters::Counters;

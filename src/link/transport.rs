@@ -40,8 +40,8 @@ pub enum Interest {
 /// holds between [`next`](Self::next) and [`InFrame::release`].
 pub trait Transport: fmt::Debug + Send {
     /// All contiguous room for a frame on `ring`, at least `min` bytes. `small` says that it is a
-    /// control part of at most 4 KiB. [`OutFrame::commit`] publishes it; dropping it publishes
-    /// nothing.
+    /// control part of at most 4 KiB. [`OutFrame::commit`] publishes it and
+    /// [`OutFrame::commit_later`] may hold it back; dropping it publishes nothing.
     ///
     /// # Errors
     /// [`ClaimError`].
@@ -105,15 +105,36 @@ impl<'a> OutFrame<'a> {
     /// Where `len` is more than the room.
     #[inline]
     pub fn commit(self, len: usize) {
-        if let Some(counters) = self.counters {
-            counters.bump(Count::RecordsSent, 1);
-            counters.bump(Count::BytesSent, len as u64);
-        }
+        self.count(len);
         if self.claim.commit(len, self.bell) == Wake::Yes {
             if let Some(counters) = self.counters {
                 counters.bump(Count::Rings, 1);
             }
             self.bell.ring();
+        }
+    }
+
+    /// As [`commit`](Self::commit), but holds the frame back until 2 KiB of the ring wait, or until
+    /// the next commit, wait or flush.
+    ///
+    /// # Panics
+    /// Where `len` is more than the room.
+    #[inline]
+    pub fn commit_later(self, len: usize) {
+        self.count(len);
+        if self.claim.commit_later(len, self.bell) == Wake::Yes {
+            if let Some(counters) = self.counters {
+                counters.bump(Count::Rings, 1);
+            }
+            self.bell.ring();
+        }
+    }
+
+    #[inline]
+    fn count(&self, len: usize) {
+        if let Some(counters) = self.counters {
+            counters.bump(Count::RecordsSent, 1);
+            counters.bump(Count::BytesSent, len as u64);
         }
     }
 }

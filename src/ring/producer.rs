@@ -132,6 +132,13 @@ impl Producer {
         bell.due(reason::DATA)
     }
 
+    /// As [`Producer::publish`], where enough waits to be worth it.
+    #[inline]
+    fn publish_bunch(&mut self, bell: &mut Bell) -> Wake {
+        let waiting = self.position.wrapping_sub(self.published);
+        if waiting < BATCH { Wake::No } else { self.publish(bell) }
+    }
+
     /// Until the guard is dropped, records become visible in bunches of 2 KiB.
     pub fn batch(&mut self) -> Batch<'_> {
         self.batching = true;
@@ -231,7 +238,7 @@ pub struct Claim<'a> {
     aligned: bool,
 }
 
-impl Claim<'_> {
+impl<'a> Claim<'a> {
     /// The payload bytes, to write.
     #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
@@ -301,14 +308,30 @@ impl Claim<'_> {
     /// # Panics
     /// Where `len` is more than the room.
     #[inline]
-    pub fn commit(mut self, len: usize, bell: &mut Bell) -> Wake {
+    pub fn commit(self, len: usize, bell: &mut Bell) -> Wake {
+        let producer = self.write(len);
+        if producer.batching { producer.publish_bunch(bell) } else { producer.publish(bell) }
+    }
+
+    /// As [`Claim::commit`] in a batch, for this one record: it becomes visible when 2 KiB wait, or
+    /// with whatever publishes next. Who uses it has to call [`Producer::publish`] in the end.
+    ///
+    /// # Panics
+    /// Where `len` is more than the room.
+    #[inline]
+    pub fn commit_later(self, len: usize, bell: &mut Bell) -> Wake {
+        self.write(len).publish_bunch(bell)
+    }
+
+    /// Writes the record, of `len` bytes, invisible as yet.
+    #[inline]
+    fn write(mut self, len: usize) -> &'a mut Producer {
         assert!(len as u64 <= self.room);
         self.cover_gap();
         let producer = self.producer;
         producer.write_header(self.start, RecordKind::Frame, len as u64);
         producer.position = self.start.wrapping_add(size(len as u64));
-        let waiting = producer.position.wrapping_sub(producer.published);
-        if producer.batching && waiting < BATCH { Wake::No } else { producer.publish(bell) }
+        producer
     }
 
     /// Offset of the payload.
