@@ -72,6 +72,8 @@ pub(crate) struct Bench {
 pub(crate) enum Case {
     /// A message there and back
     Roundtrip,
+    /// A stream of messages between two threads, beside the crate rtrb
+    Oneway,
     /// A message there and back between two processes that sleep, beside a bare futex
     Cold,
     /// What a link costs that nobody uses

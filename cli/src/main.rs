@@ -2,7 +2,7 @@
 //! and measures.
 //!
 //! ```text
-//!   trapline demo          trapline js FILE... --call NAME      trapline bench --case roundtrip
+//!   trapline demo          trapline js FILE... --call NAME      trapline bench --case CASE     
 //!        │                        │                                    │
 //!        └──────────── Second: this program again, in a role ──────────┘
 //!              frames (echo, the line) · get (one property) · javascript (an engine)

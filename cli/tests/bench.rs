@@ -72,6 +72,18 @@ fn each_row_has_each_field() {
 }
 
 #[test]
+fn oneway_is_told_beside_rtrb() {
+    let rows = rows("oneway", &["--payload", "8,100,4096"]);
+    check_fields(&rows, "oneway", &["ratio_to_rtrb"]);
+    let all = ["trapline", "trapline batch", "rtrb", "trapline", "trapline batch", "trapline"];
+    assert_eq!(contenders(&rows), all);
+    rows.iter().for_each(|row| check_positive(row, &MEASURED));
+    rows[..3].iter().for_each(|row| check_positive(row, &["ratio_to_rtrb"]));
+    assert_eq!(rows[2]["ratio_to_rtrb"], 1.0);
+    assert!(rows[3..].iter().all(|row| row["ratio_to_rtrb"].is_null()), "rtrb has no such size");
+}
+
+#[test]
 fn cold_is_told_beside_the_bare_futex() {
     let rows = rows("cold", &[]);
     check_fields(&rows, "cold", &["ratio_to_bare", "parks_per_op"]);

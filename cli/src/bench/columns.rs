@@ -17,6 +17,12 @@ Columns:
 
 A column that says nothing of a case or contender is null, and a dash in the table. Some cases have
 more columns:
+  oneway           two threads instead of two processes, and records instead of operations: a sample
+                   is the mean of as many as take some 4 µs, 4096 at most, as the receiver sees
+                   them; ratio_to_rtrb: ops_per_s / ops_per_s of 'rtrb' in the same round, a queue
+                   of the same memory with records of the same size, at 8, 64 and 256 bytes; more
+                   than 1 is faster than rtrb; 'trapline' publishes each record, 'trapline batch'
+                   every 2 KiB
   cold             ratio_to_bare: p50_ns / p50_ns of 'bare futex', measured right before or after in
                    the same processes: a ping-pong of two words on which both ends sleep;
                    parks_per_op: how often the first process went to sleep in an operation, by its

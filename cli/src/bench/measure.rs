@@ -7,7 +7,7 @@ use super::syscalls::Syscalls;
 use super::{Plan, cpu};
 
 /// A batch lasts about this long, which keeps the clock's part of it near one hundredth.
-const BATCH: f64 = 4_000.0;
+pub(super) const BATCH: f64 = 4_000.0;
 const MOST: f64 = 64.0;
 
 /// What one loop gave; the line is not yet told.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   roundtrip ─┬▶ rounds ──▶ visits ─┬▶ rows ──▶ table or JSON
-//!        cold ─┘               │     │
+//!        cold ─┤               │     │
+//!      oneway ─┘ stream ───────│─────┤
 //!        idle ─── usage ───────│─────┘
 //!                              ├─ line     the yardstick, right before and right after
 //!                              └─ measure  samples · system calls · processor time
@@ -19,10 +20,12 @@ pub(crate) mod get;
 mod idle;
 pub(crate) mod line;
 mod measure;
+mod oneway;
 mod rounds;
 mod roundtrip;
 mod row;
 pub(crate) mod samples;
+mod stream;
 mod syscalls;
 mod table;
 mod usage;
@@ -83,6 +86,7 @@ pub(crate) fn run(args: &Bench, out: &mut impl Write) -> Result<(), Error> {
     let payloads = args.payload.as_deref();
     let rows = match args.case {
         Case::Roundtrip => roundtrip::rows(&plan, payloads)?,
+        Case::Oneway => oneway::rows(&plan, payloads)?,
         Case::Cold => cold::rows(&plan, payloads)?,
         Case::Idle => idle::rows(&plan)?,
     };
