@@ -41,7 +41,7 @@ impl Group for Pair {
         let before = echo::with_line(&link, &mut lane, |l| Ok(line::p50(l, plan.line)?))?;
         let mut measured = || {
             // Whoever begins finds the processors less awake, so they take turns with that.
-            if round % 2 == 0 {
+            if round.is_multiple_of(2) {
                 let frames = frames(plan, &link, &mut lane, id, self.0)?;
                 Ok((frames, bare(plan, &link, &mut lane, id)?))
             } else {
