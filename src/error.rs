@@ -111,6 +111,9 @@ pub enum PeerError {
     Poisoned(Poison),
     /// The deadline passed; the link stays usable.
     Timeout,
+    /// Somebody on this side ended the wait with [`Waker::wake`](crate::Waker::wake); the link
+    /// stays usable.
+    Interrupted,
     /// The ring has no room now; nothing was sent.
     Full,
     /// The handshake failed.
@@ -134,6 +137,7 @@ impl fmt::Display for PeerError {
             Self::Closed => f.write_str("the link is closed"),
             Self::Poisoned(reason) => write!(f, "the link is poisoned: {reason}"),
             Self::Timeout => f.write_str("the deadline passed"),
+            Self::Interrupted => f.write_str("the wait was interrupted"),
             Self::Full => f.write_str("the ring is full"),
             Self::Refused(refusal) => write!(f, "the handshake failed: {refusal}"),
         }

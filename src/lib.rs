@@ -63,7 +63,7 @@
 //! |---|---|---|
 //! | 5 | [`Remote`], [`Local`], references | traps out, traps in, who holds what |
 //! | 4 | [`link`] | segments, rings, words and liveness as one connection |
-//! | 3 | [`ring`], [`segment`] | the queue; memory that one side writes |
+//! | 3 | [`ring`], [`segment`], `sentinel` | the queue; memory that one side writes; who watches over death |
 //! | 2 | [`wire`] | bytes of values, traps and frames |
 //! | 1 | [`futex`], [`shared`] | waiting; windows on the peer's memory |
 //! | 0 | [`layout`], errors | the bytes of a segment |
@@ -93,6 +93,8 @@ mod remote;
 pub mod second;
 #[cfg(not(loom))]
 pub mod segment;
+#[cfg(all(target_os = "linux", not(loom)))]
+pub mod sentinel;
 
 pub use error::{
     AddressError, LinkError, Misuse, Outcome as CallOutcome, PeerError, Poison, Refusal,
@@ -101,7 +103,7 @@ pub use error::{
 #[cfg(not(loom))]
 pub use futex::WaitPolicy;
 #[cfg(not(loom))]
-pub use link::{Batch, Counters, Lane, Lanes, Link, LinkConfig};
+pub use link::{Batch, Counters, Lane, Lanes, Link, LinkConfig, Waker};
 #[cfg(all(not(loom), target_os = "linux"))]
 pub use link::{Listener, ListenerOptions, Offer, Users};
 #[cfg(not(loom))]

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("wire", 2),
     ("ring", 3),
     ("segment", 3),
+    ("sentinel", 3),
     ("link", 4),
     ("line", 4),
     ("second", 4),

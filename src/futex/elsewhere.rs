@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU32;
 
-use super::{Moment, Scope, Woken};
+use super::{Moment, Scope, Woken, Word};
 use crate::error::SystemError;
 
 /// Never sleeps: no link can be opened on this platform.
@@ -10,6 +10,14 @@ use crate::error::SystemError;
 /// # Errors
 /// Always.
 pub fn wait(_: &AtomicU32, _: u32, _: Option<Moment>, _: Scope) -> Result<Woken, SystemError> {
+    Err(SystemError { operation: "futex wait", errno: 0 })
+}
+
+/// Never sleeps either.
+///
+/// # Errors
+/// Always.
+pub fn wait_any(_: &[Word<'_>], _: Option<Moment>) -> Result<Woken, SystemError> {
     Err(SystemError { operation: "futex wait", errno: 0 })
 }
 

@@ -31,10 +31,20 @@
 //! |---|---|---|
 //! | `park` | p2 and w2, `fence(SeqCst)` | a publication against a park |
 //! | `ring-notify` | p3 `notify.fetch_add(Release)`, w0 `notify.load(Acquire)` | what the ringer did before ringing, for who is woken by value |
+//! | `own-wake` | `OwnWake::ring` and `OwnWake::seen` | what this process did before it woke its own sleepers |
+//!
+//! A sleeper waits on up to three words at once: the peer's `notify`, the peer's `death` word, which
+//! the kernel marks and wakes when the peer's process ends, and the own wake word of its end
+//! ([`OwnWake`]). The last two need no `parked`: whoever changes them always wakes. Each is loaded
+//! at w0, so a change after w3 fails the comparison of w4. Where the kernel cannot wait on several
+//! words, a sleeper waits on `notify` alone, for 10 ms at a time, and looks at the others between.
+//! [`Ending`] has the order in which a waiter looks.
 //!
 //! Sleeping itself is the platform's: one table below picks it.
 
 mod clock;
+mod ending;
+mod own_wake;
 mod parked;
 #[cfg(not(loom))]
 mod policy;
@@ -52,12 +62,31 @@ mod platform;
 mod platform;
 
 pub use clock::{Deadline, Moment};
+pub use ending::{End, Ending, Look, OWNER_DIED};
+pub use own_wake::OwnWake;
 pub use parked::{Bell, Park, Parked, Wake, reason, ring};
-pub use platform::{wait, wake};
+pub use platform::{wait, wait_any, wake};
 #[cfg(not(loom))]
 pub use policy::{Ladder, WaitPolicy};
 #[cfg(not(loom))]
 pub use reentrant::{ReentrantGuard, ReentrantLock};
+
+/// What a sleeper compares and sleeps on.
+#[cfg(not(loom))]
+type FutexWord = std::sync::atomic::AtomicU32;
+#[cfg(loom)]
+type FutexWord = crate::shared::FutexModel;
+
+/// One of the words that a sleeper waits on.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<'a> {
+    /// Where it is.
+    pub word: &'a FutexWord,
+    /// Its value when the sleeper last looked.
+    pub expected: u32,
+    /// Who else may wait on it.
+    pub scope: Scope,
+}
 
 /// Who may wait on a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@
 //! Each park has a new epoch, so that a producer rings once per park however much it publishes
 //! before the sleeper runs.
 
-use super::{Scope, platform};
+use std::sync::Arc;
+
+use super::{OwnWake, Scope, Word, platform};
 use crate::shared::{OwnU32, OwnU64, PeerU32, PeerU64};
 use crate::sync::{Acquire, Relaxed, Release, SeqCst, fence};
 
@@ -82,12 +84,28 @@ pub struct Park {
     notify: PeerU32,
     epoch: u64,
     scope: Scope,
+    also: Option<Also>,
+}
+
+/// What ends a sleep besides the bell.
+#[derive(Debug)]
+struct Also {
+    own: Arc<OwnWake>,
+    death: Option<PeerU32>,
 }
 
 impl Park {
     /// A sleeper with its own `parked` word and the peer's `notify` word.
     pub fn new(parked: OwnU64, notify: PeerU32, scope: Scope) -> Self {
-        Self { parked, notify, epoch: 0, scope }
+        Self { parked, notify, epoch: 0, scope, also: None }
+    }
+
+    /// The same sleeper, woken by its own process as well and by the mark on the peer's death
+    /// word, where that is another process.
+    #[must_use]
+    pub fn also_woken_by(mut self, own: Arc<OwnWake>, death: Option<PeerU32>) -> Self {
+        self.also = Some(Also { own, death });
+        self
     }
 
     /// Sleeps until somebody rings, `until` passes, or a signal comes; does not sleep at all where
@@ -103,6 +121,10 @@ impl Park {
         until: Option<super::Moment>,
         mut ready: impl FnMut() -> bool,
     ) -> Result<super::Woken, crate::error::SystemError> {
+        // `ready` loads the death word itself, and two loads of one word never go back in time.
+        let death = self.also.as_ref().and_then(|also| also.death.as_ref());
+        let death = death.map(|word| (word, word.load(Relaxed)));
+        let own = self.also.as_ref().map(|also| (&also.own, also.own.seen()));
         let seen = self.notify.load(Acquire); // w0, pairs: ring-notify
         self.epoch += 1;
         self.parked.store(Parked::new(self.epoch, reasons).to_bits(), Relaxed); // w1
@@ -110,7 +132,20 @@ impl Park {
         let woken = if ready() {
             Ok(super::Woken::Look) // w3
         } else {
-            platform::wait(self.notify.atomic(), seen, until, self.scope) // w4
+            let word = |word, expected, scope| Word { word, expected, scope };
+            let notify = word(self.notify.atomic(), seen, self.scope);
+            match (own, death) {
+                (None, _) => platform::wait(notify.word, seen, until, self.scope), // w4
+                (Some((own, seen)), None) => {
+                    let own = word(own.word().atomic(), seen, Scope::Process);
+                    platform::wait_any(&[notify, own], until) // w4
+                }
+                (Some((own, seen)), Some((death, expected))) => {
+                    let own = word(own.word().atomic(), seen, Scope::Process);
+                    let death = word(death.atomic(), expected, Scope::Shared);
+                    platform::wait_any(&[notify, own, death], until) // w4
+                }
+            }
         };
         self.parked.store(0, Relaxed);
         woken

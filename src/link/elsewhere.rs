@@ -19,7 +19,7 @@ impl Liveness {
         Scope::Process
     }
 
-    pub(super) fn is_alive(&self) -> bool {
+    pub(super) fn is_ours(&self) -> bool {
         true
     }
 }

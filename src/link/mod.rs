@@ -20,6 +20,7 @@ mod peer;
 mod rings;
 mod stepped;
 mod transport;
+mod waker;
 
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
@@ -37,7 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use crossbeam_utils::CachePadded;
 
 use crate::error::{LinkError, Misuse, PeerError};
-use crate::futex::{Deadline, ReentrantGuard, ReentrantLock, Scope};
+use crate::futex::{Deadline, OwnWake, ReentrantGuard, ReentrantLock, Scope};
 use crate::layout::{
     LANE_CANCELLED, LANE_NOTIFY, LANE_SERVING, LINK_BARE, LINK_LINE, MAX_LANES, Serving,
 };
@@ -64,6 +65,7 @@ use rings::RingLane;
 use stepped::SteppedLane;
 pub use stepped::Stepper;
 pub use transport::{InFrame, Interest, OutFrame, Transport};
+pub use waker::Waker;
 
 /// One end of a connection between two places. Clones are handles to the same end.
 #[derive(Clone, Debug)]
@@ -164,7 +166,8 @@ impl Link {
         let (passive, seen_by_active) = half(Side::Passive)?;
         let (active, seen_by_passive) = half(Side::Active)?;
         let end = |side, own, theirs| {
-            Self::over_segments(side, config, own, theirs, Liveness::thread(), carry)
+            let wake = Arc::new(OwnWake::default());
+            Self::over_segments(side, config, own, theirs, Liveness::thread(), wake, carry)
         };
         Ok((
             end(Side::Passive, &passive, &seen_by_passive),
@@ -239,9 +242,10 @@ impl Link {
         own: &OwnSegment,
         theirs: &PeerSegment,
         liveness: Liveness,
+        wake: Arc<OwnWake>,
         carry: &dyn Fn(RingLane, Side) -> Carrier,
     ) -> Self {
-        let peer = Arc::new(Peer::new(own, theirs, liveness));
+        let peer = Arc::new(Peer::new(own, theirs, liveness, wake));
         let slot = |lane| {
             let role = if own.driver(lane) == side { Role::Driver } else { Role::Server };
             let drives = role == Role::Driver;
@@ -306,10 +310,16 @@ impl Link {
         sum
     }
 
-    /// Ends the link: from now on every operation at this end fails with [`PeerError::Closed`],
-    /// and so does every one at the other end, once it has received what was sent before. Closing
-    /// twice is closing once. A link over transports of the user's own waits until nobody uses
-    /// them.
+    /// What ends the waits of this end, from any thread and from a signal handler.
+    pub fn waker(&self) -> Waker {
+        let own = self.core.segments.as_ref().map(|segments| segments.peer.own().clone());
+        Waker::new(own.unwrap_or_default())
+    }
+
+    /// Ends the link, from any thread: from now on every operation at this end fails with
+    /// [`PeerError::Closed`], and so does every one at the other end, once it has received what was
+    /// sent before. Whoever waits is woken. Closing twice is closing once. A link over transports
+    /// of the user's own waits until nobody uses them.
     pub fn close(&self) {
         self.core.close();
     }
@@ -384,7 +394,7 @@ impl Core {
 
     /// Fails where the peer has left.
     pub(crate) fn verdict(&self) -> Result<(), LinkError> {
-        self.segments.as_ref().map_or(Ok(()), |segments| segments.peer.verdict(true))
+        self.segments.as_ref().map_or(Ok(()), |segments| segments.peer.verdict())
     }
 
     /// The calibration words, own and the peer's.
@@ -431,6 +441,9 @@ impl Core {
 
     fn close(&self) {
         if let Some(segments) = &self.segments {
+            if !segments.peer.is_ours() {
+                return;
+            }
             segments.peer.close();
         }
         for lane in &self.lanes {

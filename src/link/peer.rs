@@ -1,11 +1,12 @@
 //! [`Peer`]: what is known of the other end besides its rings.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::platform::Liveness;
+use super::transport::Interest;
 use crate::error::{LinkError, Outcome, PeerError, Poison};
-use crate::futex::Scope;
-use crate::layout::{STATE, State};
+use crate::futex::{End, Ending, Look, OwnWake, Scope};
+use crate::layout::{DEATH, RingName, STATE, State};
 use crate::segment::{OwnSegment, PeerSegment};
 use crate::shared::{OwnU32, PeerU32};
 use crate::sync::{Acquire, Release};
@@ -14,24 +15,46 @@ use crate::sync::{Acquire, Release};
 #[derive(Debug)]
 pub(crate) struct Peer {
     own_state: OwnU32,
-    state: PeerU32,
+    ending: Ending,
+    /// The peer's death word, where it is another process.
+    death: Option<PeerSegment>,
+    own: Arc<OwnWake>,
     liveness: Liveness,
     poison: OnceLock<Poison>,
 }
 
 impl Peer {
-    pub(super) fn new(own: &OwnSegment, peer: &PeerSegment, liveness: Liveness) -> Self {
+    pub(super) fn new(
+        own: &OwnSegment,
+        theirs: &PeerSegment,
+        liveness: Liveness,
+        wake: Arc<OwnWake>,
+    ) -> Self {
+        let death = (liveness.scope() == Scope::Shared).then(|| theirs.clone());
+        let word = death.as_ref().map(|theirs| theirs.link_u32(DEATH));
         Self {
             own_state: own.link_u32(STATE),
-            state: peer.link_u32(STATE),
+            ending: Ending::new(theirs.link_u32(STATE), word, wake.clone()),
+            death,
+            own: wake,
             liveness,
             poison: OnceLock::new(),
         }
     }
 
-    /// Who else waits on the words of this link.
+    /// Who shares the words of the link.
     pub(super) fn scope(&self) -> Scope {
         self.liveness.scope()
+    }
+
+    /// What wakes the threads of this end.
+    pub(super) fn own(&self) -> &Arc<OwnWake> {
+        &self.own
+    }
+
+    /// The word that the kernel marks when the peer's process ends.
+    pub(super) fn death_word(&self) -> Option<PeerU32> {
+        self.death.as_ref().map(|theirs| theirs.link_u32(DEATH))
     }
 
     /// Fails where the link is poisoned or this end has closed it.
@@ -46,30 +69,66 @@ impl Peer {
         Ok(())
     }
 
-    /// Keeps the first reason.
-    #[cold]
+    /// Keeps the first reason, and lets threads that wait on other lanes know.
+    // Always: as a call it would take the error of a claim through memory, and the claim with it,
+    // which stalls each frame (docs/decisions.md).
+    #[inline(always)]
     pub(super) fn poison(&self, reason: Poison) -> LinkError {
-        (*self.poison.get_or_init(|| reason)).into()
+        let kept = *self.poison.get_or_init(|| reason);
+        self.own.ring();
+        kept.into()
     }
 
-    /// Says to the peer that this end has left. Who calls it rings all bells afterwards.
+    /// Says to both ends that this one has left. Who calls it rings all bells afterwards.
     pub(super) fn close(&self) {
         self.own_state.store(State::Closed as u32, Release);
+        self.own.ring();
     }
 
-    /// Whether the peer still takes part. Whoever asks has to drain its ring after this answer was
-    /// computed and before it acts on it: what was committed before the peer left counts.
-    #[inline]
-    pub(super) fn verdict(&self, look_at_process: bool) -> Result<(), LinkError> {
-        let word = self.state.load(Acquire);
-        match State::from_word(word) {
-            Some(State::Open | State::Closing) => {}
-            Some(State::Closed) => return Err(PeerError::Closed.into()),
-            None => return Err(self.poison(Poison::Word { name: "state", value: word.into() })),
-        }
-        if look_at_process && !self.liveness.is_alive() {
-            return Err(PeerError::PeerDied { outcome: Outcome::Unknown }.into());
-        }
-        Ok(())
+    /// Whether the words of this link are this process's own: a child that was forked off has
+    /// them mapped, and must not speak for its parent.
+    pub(super) fn is_ours(&self) -> bool {
+        self.liveness.is_ours()
     }
+
+    /// Whether `awaited` is there; fails where it never will be.
+    #[inline]
+    pub(super) fn look(
+        &self,
+        interest: Interest,
+        awaited: impl FnOnce() -> bool,
+    ) -> Result<bool, LinkError> {
+        match self.ending.look(awaited) {
+            Look::Ready => Ok(true),
+            Look::Nothing => Ok(false),
+            Look::Ended(end) => self.judge(end, interest).map(|()| false),
+        }
+    }
+
+    /// Whether a wait for `interest` has come to its end.
+    pub(super) fn has_ended(&self, interest: Interest) -> bool {
+        self.ending.read().is_some_and(|end| ends(end, interest))
+    }
+
+    /// Whether the peer still takes part, for who has no ring to drain.
+    pub(super) fn verdict(&self) -> Result<(), LinkError> {
+        let nothing = Interest::Data(RingName::Reply);
+        self.ending.read().map_or(Ok(()), |end| self.judge(end, nothing))
+    }
+
+    fn judge(&self, end: End, interest: Interest) -> Result<(), LinkError> {
+        match end {
+            End::Broken(word) => {
+                Err(self.poison(Poison::Word { name: "state", value: word.into() }))
+            }
+            End::Died => Err(PeerError::PeerDied { outcome: Outcome::Unknown }.into()),
+            End::Closing | End::Closed if ends(end, interest) => Err(PeerError::Closed.into()),
+            End::Closing | End::Closed => Ok(()),
+        }
+    }
+}
+
+/// A peer that is closing takes nothing new, but still answers.
+fn ends(end: End, interest: Interest) -> bool {
+    end != End::Closing || !matches!(interest, Interest::Data(_))
 }

@@ -1,13 +1,12 @@
 //! [`RingLane`]: a lane over the rings of two segments, shared or on the heap.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::counters::{Count, LaneCounters};
 use super::peer::Peer;
 use super::transport::{InFrame, Interest, OutFrame, Transport};
 use crate::error::{LinkError, Misuse, PeerError, Poison};
-use crate::futex::{Bell, Deadline, Ladder, Moment, Park, WaitPolicy, Wake, Woken, reason};
+use crate::futex::{Bell, Deadline, Ladder, Moment, Park, WaitPolicy, Wake, reason};
 use crate::layout::{
     BLOCK, LANE_NOTIFY, LANE_PARKED, LANE_POSITIONS, LANE_SERVING, RingName, Serving,
 };
@@ -16,21 +15,20 @@ use crate::segment::{OwnSegment, PeerSegment};
 use crate::shared::PeerU32;
 use crate::sync::Acquire;
 
-/// How long a sleeper leaves it to the peer to wake it, before it looks whether the peer's process
-/// is still there, and whether another thread has closed this end: that rings the peer only.
-const SLICE: Duration = Duration::from_millis(10);
-
 /// One end of a lane over rings.
 #[derive(Debug)]
 pub(crate) struct RingLane {
     out: [Option<Producer>; 3],
     inward: [Option<Consumer>; 3],
     bell: Bell,
-    park: Park,
+    /// Apart: it is for who sleeps, the rest for each frame.
+    park: Box<Park>,
     ladder: Ladder,
     peer: Arc<Peer>,
     /// The peer's word; on a lane that this end drives, it says whether anybody serves it.
     serving: Option<PeerU32>,
+    /// Interrupts that have ended a wait of this lane already.
+    interrupts: u32,
     counters: LaneCounters,
 }
 
@@ -59,14 +57,17 @@ impl RingLane {
             (own.lane_u64(lane, LANE_PARKED), theirs.lane_u64(lane, LANE_PARKED));
         let (own_notify, their_notify) =
             (own.lane_u32(lane, LANE_NOTIFY), theirs.lane_u32(lane, LANE_NOTIFY));
+        let park = Park::new(own_parked, their_notify, scope)
+            .also_woken_by(peer.own().clone(), peer.death_word());
         Self {
             out,
             inward,
             bell: Bell::new(their_parked, own_notify, scope),
-            park: Park::new(own_parked, their_notify, scope),
+            park: Box::new(park),
             ladder: Ladder::new(policy),
             peer,
             serving: drives.then(|| theirs.lane_u32(lane, LANE_SERVING)),
+            interrupts: 0,
             counters: LaneCounters::new(own, lane),
         }
     }
@@ -79,7 +80,7 @@ impl RingLane {
     #[inline]
     pub(super) fn check_send(&self) -> Result<(), LinkError> {
         self.peer.check()?;
-        self.peer.verdict(false)
+        self.peer.verdict()
     }
 
     /// Whether what is awaited is there.
@@ -88,63 +89,76 @@ impl RingLane {
         is_met(&mut self.out, &self.inward, interest)
     }
 
-    /// Looks at everything but the rings; `Err` where nothing more will come.
-    fn verdict(&self, look_at_process: bool) -> Result<(), LinkError> {
-        self.peer.check()?;
-        self.peer.verdict(look_at_process)?;
-        let Some(serving) = &self.serving else { return Ok(()) };
-        match serving.load(Acquire) {
-            word if word == Serving::Stopped as u32 => Err(Misuse::NotServed.into()),
-            _ => Ok(()),
-        }
+    /// Whether whoever served the lane has left.
+    fn is_stopped(&self) -> bool {
+        self.serving.as_ref().is_some_and(is_stopped)
     }
 
-    /// Sleeps once, for a slice at most, and says whether the slice passed without a ring.
-    fn sleep(&mut self, interest: Interest, until: Option<Moment>) -> Result<bool, LinkError> {
-        let slice = Moment::now().plus(SLICE);
-        let end = Some(until.map_or(slice, |until| until.min(slice)));
+    /// Whether an interrupt may end a wait for `interest`. A local finishes its answer first, since
+    /// somebody waits for that.
+    fn may_be_interrupted(&self, interest: Interest) -> bool {
+        self.serving.is_some() || matches!(interest, Interest::Data(_))
+    }
+
+    /// Sleeps once, until there may be something to look at.
+    fn sleep(&mut self, interest: Interest, until: Option<Moment>) -> Result<(), LinkError> {
         let reasons = match interest {
             Interest::Data(RingName::Events) => reason::EVENTS,
             Interest::Data(_) => reason::DATA,
             Interest::Space { .. } => reason::SPACE,
             Interest::SpaceOrData { .. } => reason::SPACE | reason::DATA,
         };
-        let Self { out, inward, peer, park, serving, .. } = self;
-        let stopped = |word: &PeerU32| word.load(Acquire) == Serving::Stopped as u32;
+        let interruptible = self.may_be_interrupted(interest);
+        let Self { out, inward, peer, park, serving, interrupts, .. } = self;
         let ready = || {
             is_met(out, inward, interest)
                 || peer.check().is_err()
-                || peer.verdict(false).is_err()
-                || serving.as_ref().is_some_and(stopped)
+                || peer.has_ended(interest)
+                || serving.as_ref().is_some_and(is_stopped)
+                || interruptible && peer.own().interrupts() != *interrupts
         };
         self.counters.bump(Count::Parks, 1);
-        Ok(park.sleep(reasons, end, ready)? == Woken::TimedOut)
+        park.sleep(reasons, until, ready)?;
+        Ok(())
     }
 
     #[cold]
     fn wait_slow(&mut self, interest: Interest, deadline: &mut Deadline) -> Result<(), LinkError> {
         let start = Moment::now();
-        // The process is looked at when a slice passed in silence, or when this never sleeps.
-        let mut silent = !self.ladder.parks();
         loop {
             // In this order: what the peer committed before it left is still delivered.
-            let verdict = self.verdict(silent);
-            if self.is_met(interest) {
+            let (check, stopped) = (self.peer.check(), self.is_stopped());
+            let Self { out, inward, peer, .. } = self;
+            let look = peer.look(interest, || is_met(out, inward, interest));
+            if look == Ok(true) {
                 return Ok(());
             }
-            verdict?;
+            check?;
+            look?;
+            if stopped {
+                return Err(Misuse::NotServed.into());
+            }
+            let interrupts = self.peer.own().interrupts();
+            if interrupts != self.interrupts && self.may_be_interrupted(interest) {
+                self.interrupts = interrupts;
+                return Err(PeerError::Interrupted.into());
+            }
             if deadline.has_passed() {
                 return Err(PeerError::Timeout.into());
             }
             if self.ladder.parks() {
                 let until = deadline.moment();
-                silent = self.sleep(interest, until)?;
+                self.sleep(interest, until)?;
                 self.ladder.slept(start.until(Moment::now()));
             } else if self.ladder.stay_awake(|| is_met(&mut self.out, &self.inward, interest)) {
                 return Ok(());
             }
         }
     }
+}
+
+fn is_stopped(serving: &PeerU32) -> bool {
+    serving.load(Acquire) == Serving::Stopped as u32
 }
 
 #[inline]

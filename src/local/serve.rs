@@ -334,7 +334,7 @@ impl<H: Reflect> Local<H> {
 
     /// What an error means for what the other end holds: nothing, if it is only late.
     fn ended(&self, error: LinkError) -> LinkError {
-        if error != LinkError::Peer(PeerError::Timeout) {
+        if !matches!(error, LinkError::Peer(PeerError::Timeout | PeerError::Interrupted)) {
             self.release_all();
         }
         error

@@ -132,7 +132,7 @@ pub(super) fn call(
     let mut scratch = std::mem::take(&mut state.scratch);
     let reply = receive(shared, &mut state, &mut scratch, id, &mut deadline);
     state.scratch = scratch;
-    if let Err(CallError::Peer(PeerError::Timeout)) = reply {
+    if let Err(CallError::Peer(PeerError::Timeout | PeerError::Interrupted)) = reply {
         core.cancel(state.lane, 0, id);
     }
     drop(state);

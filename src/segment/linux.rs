@@ -16,8 +16,10 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
 use super::check::{self, Expected};
+use super::reserved::{DeathNode, Reserved};
 use super::{OwnSegment, PeerSegment, Plan};
 use crate::error::{LinkError, Misuse, Refusal, SystemError};
+use crate::layout::DEATH;
 use crate::shared::{OwnRegion, PeerRegion};
 
 /// What makes a memory file a segment: its size is fixed, and nobody can write to it but through
@@ -30,14 +32,32 @@ const SEALS: SealFlags =
 /// # Errors
 /// What the operating system refuses.
 pub fn sealed(plan: &Plan) -> Result<(OwnSegment, OwnedFd), LinkError> {
+    sealed_with_node(plan).map(|(own, _, file)| (own, file))
+}
+
+/// As [`sealed`], with the node by which a sentinel lets the kernel mark the death word. Nobody
+/// may have the file descriptor before the node is in a list.
+///
+/// # Errors
+/// What the operating system refuses.
+pub fn sealed_with_node(plan: &Plan) -> Result<(OwnSegment, DeathNode, OwnedFd), LinkError> {
     let (table, len) = plan.table();
     let file = memory_file()?;
     rustix::fs::ftruncate(&file, len).map_err(|e| SystemError::new("ftruncate", e))?;
-    let map = MmapOptions::new().map_raw(&file).map_err(|e| SystemError::new("mmap", e))?;
+    let map = Arc::new(Reserved::new(&file, within_memory(len)?)?);
     rustix::fs::fcntl_add_seals(&file, SEALS).map_err(|e| SystemError::new("seal", e))?;
-    let region = own_region(map);
+    // SAFETY: the map was just made, writable, `len` bytes long, page-aligned, and lives as long
+    // as `keep`; no reference to it exists, and only this region's windows write to it: other
+    // processes are kept from it by the seals, this one by handing out one region.
+    let region = unsafe { OwnRegion::new(map.segment(), map.len(), map.clone()) };
     plan.write(&table, &region);
-    Ok((OwnSegment { region, table }, file))
+    let node = map.node(region.u32(DEATH));
+    Ok((OwnSegment { region, table }, node, file))
+}
+
+fn within_memory(len: u64) -> Result<usize, Misuse> {
+    usize::try_from(len)
+        .map_err(|_| Misuse::Config { option: "ring_bytes", problem: "beyond memory".into() })
 }
 
 /// Maps the peer's segment read-only, once its seals, size and front are what they must be.
@@ -81,9 +101,10 @@ fn believe(region: PeerRegion, expected: &Plan) -> Result<PeerSegment, LinkError
 /// What the operating system refuses.
 pub fn heap(plan: &Plan) -> Result<(OwnSegment, PeerSegment), LinkError> {
     let (table, len) = plan.table();
-    let len = usize::try_from(len)
-        .map_err(|_| Misuse::Config { option: "ring_bytes", problem: "beyond memory".into() })?;
-    let map = MmapOptions::new().len(len).map_anon().map_err(|e| SystemError::new("mmap", e))?;
+    let map = MmapOptions::new()
+        .len(within_memory(len)?)
+        .map_anon()
+        .map_err(|e| SystemError::new("mmap", e))?;
     let map = Arc::new(MmapRaw::from(map));
     let peer = peer_region(map.clone());
     let own = region_of(map);
@@ -119,16 +140,12 @@ fn memory_file() -> Result<OwnedFd, SystemError> {
         .map_err(|e| SystemError::new("memfd_create", e))
 }
 
-fn own_region(map: MmapRaw) -> OwnRegion {
-    region_of(Arc::new(map))
-}
-
 fn region_of(map: Arc<MmapRaw>) -> OwnRegion {
     let base = NonNull::new(map.as_mut_ptr()).expect("a mapping is never at address 0");
     let len = map.len();
-    // SAFETY: the map was just made, writable, `len` bytes long, page-aligned, and lives as long
-    // as `keep`; no reference to it exists, and only this region's windows write to it: other
-    // processes are kept from it by the seals, this one by handing out one region.
+    // SAFETY: the map was just made, writable, `len` bytes long, page-aligned, private to this
+    // process, and lives as long as `keep`; no reference to it exists, and only the windows of the
+    // one region that is handed out write to it.
     unsafe { OwnRegion::new(base, len, map) }
 }
 

@@ -13,6 +13,8 @@
 
 mod check;
 mod plan;
+#[cfg(target_os = "linux")]
+mod reserved;
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -28,7 +30,11 @@ pub use platform::attach_bytes;
 #[cfg(not(target_os = "linux"))]
 pub use platform::heap;
 #[cfg(target_os = "linux")]
-pub use platform::{attach, heap, inherited_descriptor, pass_descriptor, sealed};
+pub use platform::{attach, heap, inherited_descriptor, pass_descriptor, sealed, sealed_with_node};
+#[cfg(target_os = "linux")]
+pub use reserved::DeathNode;
+#[cfg(target_os = "linux")]
+pub(crate) use reserved::NODE_TO_WORD;
 
 use crate::layout::{LANE_BLOCK, LANE_BLOCKS, LaneEntry, RingArea, RingName};
 use crate::shared::{OwnBytes, OwnRegion, OwnU32, OwnU64, PeerBytes, PeerRegion, PeerU32, PeerU64};

@@ -32,4 +32,6 @@ pub use liar::Liar;
 pub use region::{OwnRegion, PeerRegion};
 #[cfg(loom)]
 pub use words::FutexModel;
+#[cfg(loom)]
+pub(crate) use words::Sleeper;
 pub use words::{OwnU32, OwnU64, PeerU32, PeerU64, word_u32, word_u64};

@@ -12,8 +12,17 @@ use crate::sync::{AtomicU32, AtomicU64, Relaxed};
 #[derive(Debug)]
 pub struct FutexModel {
     pub(crate) value: AtomicU32,
-    pub(crate) lock: Mutex<()>,
+    /// Those who sleep on this word among others.
+    pub(crate) lock: Mutex<Vec<Arc<Sleeper>>>,
+    /// Those who sleep on this word alone.
     pub(crate) changed: Condvar,
+}
+
+/// A thread that sleeps on several words.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    pub(crate) rung: Mutex<bool>,
+    pub(crate) woken: Condvar,
 }
 
 macro_rules! word {
@@ -69,7 +78,7 @@ word!(OwnU64, PeerU64, AtomicU64, u64, value);
 pub fn word_u32() -> (OwnU32, PeerU32) {
     let word = Arc::new(FutexModel {
         value: AtomicU32::new(0),
-        lock: Mutex::new(()),
+        lock: Mutex::new(Vec::new()),
         changed: Condvar::new(),
     });
     (OwnU32(word.clone()), PeerU32(word))

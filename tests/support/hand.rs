@@ -5,7 +5,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering::Release};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Release};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -15,7 +15,7 @@ use rustix::net::{
 };
 use trapline::Side;
 use trapline::futex::{Bell, Scope};
-use trapline::layout::{BLOCK, LANE_NOTIFY, LANE_PARKED, LANE_POSITIONS, RingName};
+use trapline::layout::{BLOCK, LANE_BLOCKS, LANE_NOTIFY, LANE_PARKED, LANE_POSITIONS, RingName};
 use trapline::ring::{Consumer, Producer};
 use trapline::segment::{OwnSegment, PeerSegment, Plan, RingSizes, attach, sealed};
 
@@ -140,6 +140,18 @@ impl HandSegment {
         // SAFETY: within the mapping and aligned by the assertion above; the mapping lives as long
         // as `self`, and this process reaches the word by atomics only.
         unsafe { AtomicU64::from_ptr(at) }.store(value, Release);
+    }
+}
+
+impl HandSegment {
+    /// Wakes whoever sleeps on lane 0, whatever it waits for.
+    pub(crate) fn ring(&self) {
+        let at = self.map.as_mut_ptr().wrapping_add(LANE_BLOCKS + LANE_NOTIFY).cast::<u32>();
+        // SAFETY: every segment is longer than its lane blocks and aligned to a page; the mapping
+        // lives as long as `self`, and this process reaches the word by atomics only.
+        let notify = unsafe { AtomicU32::from_ptr(at) };
+        notify.fetch_add(1, Release);
+        trapline::futex::wake(notify, Scope::Shared);
     }
 }
 

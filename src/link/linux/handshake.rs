@@ -12,7 +12,8 @@
 //! error that says why. The passive end waits once only, so it is a value between its two steps:
 //! a listener holds many of them and waits for all.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::process::Pid;
 
@@ -20,9 +21,10 @@ use super::control::Control;
 use super::liveness::Liveness;
 use super::message::{Kind, Message};
 use crate::error::{LinkError, Refusal};
-use crate::futex::{Deadline, Moment};
+use crate::futex::{Deadline, Moment, OwnWake};
 use crate::link::{Carrier, Lanes, Link, LinkConfig};
-use crate::segment::{OwnSegment, PeerSegment, Plan, attach, sealed};
+use crate::segment::{OwnSegment, PeerSegment, Plan, attach, sealed_with_node};
+use crate::sentinel::Watch;
 use crate::wire::Side;
 
 /// A passive end that has sent its OFFER.
@@ -32,6 +34,7 @@ pub(super) struct Passive {
     config: LinkConfig,
     plan: Plan,
     own: OwnSegment,
+    watch: Watch,
     deadline: Deadline,
 }
 
@@ -43,10 +46,10 @@ impl Passive {
         deadline.moment();
         let made = or_refuse(&control, || {
             let plan = config.plan(Side::Passive, config.lanes)?;
-            let (own, file) = sealed(&plan)?;
-            Ok((plan, own, file))
+            let (own, watch, file) = held(&plan)?;
+            Ok((plan, own, watch, file))
         });
-        let (plan, own, file) = made?;
+        let (plan, own, watch, file) = made?;
         let offer = Message {
             segment_len: own.len() as u64,
             lanes: plan.lanes,
@@ -54,7 +57,7 @@ impl Passive {
             ..Message::new(Kind::Offer)
         };
         control.send(&offer, Some(file.as_fd()), &mut deadline)?;
-        Ok(Self { control, config: config.clone(), plan, own, deadline })
+        Ok(Self { control, config: config.clone(), plan, own, watch, deadline })
     }
 
     /// When the peer is given up.
@@ -81,7 +84,7 @@ impl Passive {
         self.control.send(&Message::new(Kind::Ready), None, &mut self.deadline)?;
         // What was started may have started the real child itself: the kernel names the sender.
         let peer = sender.or(child);
-        Ok(finish(Side::Passive, &self.config, &self.own, &theirs, self.control, peer))
+        finish(Side::Passive, &self.config, (&self.own, self.watch), &theirs, self.control, peer)
     }
 }
 
@@ -102,15 +105,15 @@ pub(super) fn active(
         let (file, len) = (offer.segment()?, offer.message.segment_len);
         let plan = config.plan(Side::Active, offer.message.offered_lanes()?)?;
         let theirs = attach(file, len, config.max_segment, &plan)?;
-        let (own, file) = sealed(&plan)?;
-        Ok((own, file, theirs, offer.sender))
+        let (own, watch, file) = held(&plan)?;
+        Ok((own, watch, file, theirs, offer.sender))
     });
-    let (own, file, theirs, sender) = accepted?;
+    let (own, watch, file, theirs, sender) = accepted?;
     let accept = Message { segment_len: own.len() as u64, ..Message::new(Kind::Accept) };
     control.send(&accept, Some(file.as_fd()), &mut deadline)?;
     control.receive(Kind::Ready, &mut deadline)?;
     let config = LinkConfig { lanes: Lanes { active: 0, passive: 0 }, ..config.clone() };
-    Ok(finish(Side::Active, &config, &own, &theirs, control, sender))
+    finish(Side::Active, &config, (&own, watch), &theirs, control, sender)
 }
 
 /// Checks the options of an active end, whose lanes are the other's choice.
@@ -126,14 +129,22 @@ fn or_refuse<T>(
     step().inspect_err(|error| control.refuse(error))
 }
 
+/// A segment whose death word is held before anybody else can see it.
+fn held(plan: &Plan) -> Result<(OwnSegment, Watch, OwnedFd), LinkError> {
+    let (own, node, file) = sealed_with_node(plan)?;
+    Ok((own, Watch::new(node)?, file))
+}
+
 fn finish(
     side: Side,
     config: &LinkConfig,
-    own: &OwnSegment,
+    (own, watch): (&OwnSegment, Watch),
     theirs: &PeerSegment,
     control: Control,
     peer: Option<Pid>,
-) -> Link {
-    let liveness = Liveness::process(control.into_socket(), peer);
-    Link::over_segments(side, config, own, theirs, liveness, &|rings, _| Carrier::Rings(rings))
+) -> Result<Link, LinkError> {
+    let wake = Arc::new(OwnWake::default());
+    let liveness = Liveness::process(watch, control.into_socket(), peer, wake.clone())?;
+    let carry = |rings, _| Carrier::Rings(rings);
+    Ok(Link::over_segments(side, config, own, theirs, liveness, wake, &carry))
 }

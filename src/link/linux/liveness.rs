@@ -1,24 +1,22 @@
-//! [`Liveness`]: whether the peer is still there, by its process and its socket.
+//! [`Liveness`]: who the peer is, and how its death comes to be known.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::futex::Scope;
+use crate::error::SystemError;
+use crate::futex::{OwnWake, Scope};
+use crate::sentinel::Watch;
 
 /// What tells that the peer is gone.
 #[derive(Debug)]
 pub(in crate::link) enum Liveness {
     /// A thread of this process: it closes its end in any case.
     Thread,
-    /// Another process.
-    Process {
-        /// The control socket; it hangs up when nobody holds its other end.
-        socket: OwnedFd,
-        /// The process itself; absent where its number means nothing here.
-        process: Option<OwnedFd>,
-    },
+    /// Another process, whose death word the kernel marks. The sentinel watches its socket and
+    /// its process besides, and holds our own death word, until this is dropped.
+    Process(Watch),
 }
 
 impl Liveness {
@@ -26,28 +24,31 @@ impl Liveness {
         Self::Thread
     }
 
-    pub(super) fn process(socket: OwnedFd, pid: Option<Pid>) -> Self {
-        // In another pid namespace, or without the system call, the hang-up decides alone.
+    /// `watch` holds our own word already.
+    pub(super) fn process(
+        mut watch: Watch,
+        socket: OwnedFd,
+        pid: Option<Pid>,
+        own: Arc<OwnWake>,
+    ) -> Result<Self, SystemError> {
+        // In another pid namespace, or without the system call, word and hang-up decide alone.
         let process = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        Self::Process { socket, process }
+        watch.peer(socket, process, own)?;
+        Ok(Self::Process(watch))
     }
 
     pub(in crate::link) fn scope(&self) -> Scope {
         match self {
             Self::Thread => Scope::Process,
-            Self::Process { .. } => Scope::Shared,
+            Self::Process(_) => Scope::Shared,
         }
     }
 
-    /// Asks the kernel, without waiting.
-    pub(in crate::link) fn is_alive(&self) -> bool {
-        let Self::Process { socket, process } = self else { return true };
-        // The socket is asked for nothing: a hang-up is reported anyway, bytes are not.
-        let mut ask = vec![PollFd::new(socket, PollFlags::RDHUP)];
-        ask.extend(process.as_ref().map(|process| PollFd::new(process, PollFlags::IN)));
-        match poll(&mut ask, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
-            Ok(0) | Err(_) => true,
-            Ok(_) => false,
+    /// Whether this is the process that opened the link, not a child that was forked off.
+    pub(in crate::link) fn is_ours(&self) -> bool {
+        match self {
+            Self::Thread => true,
+            Self::Process(watch) => watch.is_ours(),
         }
     }
 }
