@@ -8,11 +8,15 @@
 
 use loom::sync::atomic::fence;
 use loom::thread;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
-use trapline::futex::{self, Bell, Park, Parked, Scope, Wake, reason};
+use trapline::futex::{
+    self, Bell, End, Ending, Look, OWNER_DIED, OwnWake, Park, Parked, Scope, Wake, reason,
+};
+use trapline::layout::State;
 use trapline::ring::{ClaimError, Consumer, Producer};
-use trapline::shared::{OwnU64, PeerU32, PeerU64, bytes, word_u32, word_u64};
+use trapline::shared::{OwnU32, OwnU64, PeerU32, PeerU64, bytes, word_u32, word_u64};
 
 /// The smallest ring: two of the longest records fill it.
 const CAPACITY: usize = 128;
@@ -415,4 +419,159 @@ fn planted_lost_wake_is_found() {
 #[test]
 fn without_the_planted_fault_nothing_is_found() {
     sleep_once(false);
+}
+
+/// A reader that looks for the end of its peer, and the words by which that is said.
+struct Watched {
+    reader: Reader,
+    ending: Ending,
+    own: Arc<OwnWake>,
+}
+
+/// What the peer, or the kernel for it, says at its end.
+struct Last {
+    state: OwnU32,
+    death: OwnU32,
+}
+
+/// Both ends of an empty ring, with the words of their ends.
+fn ends_at(position: u64) -> (Writer, Last, Watched) {
+    let (writer, mut reader) = ring_at(position);
+    let ((state, peer_state), (death, peer_death)) = (word_u32(), word_u32());
+    let own = Arc::new(OwnWake::default());
+    // The word has two watchers, as in a link: the one that sleeps and the one that looks.
+    let (seen, slept_on) = peer_death.two();
+    reader.park = reader.park.also_woken_by(own.clone(), Some(slept_on));
+    let ending = Ending::new(peer_state, Some(seen), own.clone());
+    (writer, Last { state, death }, Watched { reader, ending, own })
+}
+
+impl Last {
+    /// As the kernel does it: marks the word, then wakes who sleeps on it.
+    fn die(&self) {
+        self.death.store(OWNER_DIED, Release);
+        futex::wake(self.death.atomic(), Scope::Shared);
+    }
+
+    /// As a link closes: says so, then rings whatever the peer does.
+    fn close(&self, bell: &Bell) {
+        self.state.store(State::Closed as u32, Release);
+        bell.ring();
+    }
+}
+
+impl Watched {
+    /// Takes all that comes, asleep in between, until the peer has gone.
+    fn until_end(&mut self) -> (Vec<Vec<u8>>, End) {
+        let mut all = Vec::new();
+        loop {
+            let ring = &self.reader.ring;
+            match self.ending.look(|| ring.has_next()) {
+                Look::Ready => all.extend(self.reader.try_pop()),
+                Look::Ended(end) => return (all, end),
+                Look::Nothing => {
+                    let (ring, ending) = (&self.reader.ring, &self.ending);
+                    let ready = || ring.has_next() || ending.read().is_some();
+                    self.reader.park.sleep(reason::DATA, None, ready).expect("waits");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_committed_before_death_is_delivered() {
+    explore_bounded(3, || {
+        let (mut writer, last, mut watched) = ends_at(0);
+        let writing = thread::spawn(move || {
+            writer.push(1, 8);
+            last.die();
+        });
+        assert_eq!(watched.until_end(), (vec![payload(1, 8)], End::Died));
+        writing.join().expect("dies");
+    });
+}
+
+#[test]
+fn what_was_sent_before_close_is_delivered() {
+    explore_bounded(3, || {
+        let (mut writer, last, mut watched) = ends_at(0);
+        let writing = thread::spawn(move || {
+            writer.push(1, 8);
+            last.close(&writer.bell);
+            last.die();
+        });
+        // A peer that has closed before it died has closed.
+        assert_eq!(watched.until_end(), (vec![payload(1, 8)], End::Closed));
+        writing.join().expect("closes");
+    });
+}
+
+#[test]
+fn a_death_that_the_own_process_notes_ends_the_sleep() {
+    explore_bounded(3, || {
+        let (mut writer, _last, mut watched) = ends_at(0);
+        let own = watched.own.clone();
+        let writing = thread::spawn(move || {
+            writer.push(1, 8);
+            own.note_death();
+        });
+        assert_eq!(watched.until_end(), (vec![payload(1, 8)], End::Died));
+        writing.join().expect("notes it");
+    });
+}
+
+#[test]
+fn an_interrupt_ends_the_sleep() {
+    explore_bounded(3, || {
+        let (_writer, _last, mut watched) = ends_at(0);
+        let own = watched.own.clone();
+        let waking = thread::spawn(move || own.interrupt());
+        while watched.own.interrupts() == 0 {
+            let own = &watched.own;
+            let ready = || own.interrupts() != 0;
+            watched.reader.park.sleep(reason::DATA, None, ready).expect("waits");
+        }
+        waking.join().expect("wakes");
+    });
+}
+
+/// The mark wakes one thread; whoever sees it wakes the others before it does anything else.
+#[test]
+fn a_death_reaches_those_whom_the_kernel_did_not_wake() {
+    explore_bounded(2, || {
+        let (_writer, last, first) = ends_at(0);
+        let (own_parked, _) = word_u64();
+        let (_, peer_notify) = word_u32();
+        let mut second = Park::new(own_parked, peer_notify, Scope::Process)
+            .also_woken_by(first.own.clone(), None);
+        let own = first.own.clone();
+        let other = thread::spawn(move || {
+            while !own.has_died() {
+                second.sleep(reason::DATA, None, || own.has_died()).expect("waits");
+            }
+        });
+        let mut first = first;
+        let dying = thread::spawn(move || last.die());
+        assert_eq!(first.until_end().1, End::Died);
+        other.join().expect("woken");
+        dying.join().expect("dies");
+    });
+}
+
+/// The planted fault: drains first and looks afterwards, which loses what came between.
+#[test]
+#[should_panic(expected = "lost")]
+fn looking_after_draining_loses_a_frame() {
+    explore_bounded(3, || {
+        let (mut writer, last, watched) = ends_at(0);
+        let writing = thread::spawn(move || {
+            writer.push(1, 8);
+            last.die();
+        });
+        let drained = watched.reader.ring.has_next();
+        let end = watched.ending.read();
+        assert!(drained || end.is_none(), "lost");
+        writing.join().expect("dies");
+    });
 }

@@ -67,6 +67,10 @@ macro_rules! word {
             pub fn load(&self, order: Ordering) -> $int {
                 self.0 $(.$field)? .load(order)
             }
+            /// Two views of it.
+            pub fn two(self) -> (Self, Self) {
+                (Self(self.0.clone()), self)
+            }
         }
     };
 }

@@ -2,6 +2,8 @@
 //! hand, and a clock that ends a test which hangs.
 #![allow(dead_code, unused_imports, reason = "each test uses its part")]
 
+#[cfg(target_os = "linux")]
+pub(crate) mod death;
 pub(crate) mod hand;
 pub(crate) mod random;
 pub(crate) mod session;
