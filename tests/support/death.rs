@@ -84,7 +84,8 @@ fn live(how: &str) {
         }
         "fork" => {
             // SAFETY: the child only drops the link, which tells nobody, and leaves.
-            if unsafe { libc::fork() } == 0 {
+            let child = unsafe { libc::fork() };
+            if child == 0 {
                 drop(link);
                 // SAFETY: ends the process without anything else.
                 unsafe { libc::_exit(0) };
