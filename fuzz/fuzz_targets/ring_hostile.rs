@@ -163,7 +163,7 @@ impl Reading {
             1 => self.tape.u64() & 0xffff_ffff,
             _ => self.tape.u16() % self.capacity,
         };
-        self.written.store_u64(at as usize, kind << 32 | len);
+        self.written.scribble(at as usize, kind << 32 | len);
     }
 
     /// Looks without taking; the answer it gets is not one that `next` has to honour.

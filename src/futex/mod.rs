@@ -31,7 +31,7 @@
 //! |---|---|---|
 //! | `park` | p2 and w2, `fence(SeqCst)` | a publication against a park |
 //! | `ring-notify` | p3 `notify.fetch_add(Release)`, w0 `notify.load(Acquire)` | what the ringer did before ringing, for who is woken by value |
-//! | `own-wake` | `OwnWake::ring` and `OwnWake::seen` | what this process did before it woke its own sleepers |
+//! | `own-wake` | `OwnWake::ring`, with the fence w2 behind `OwnWake::seen` | what this process did before it woke its own sleepers |
 //!
 //! A sleeper waits on up to three words at once: the peer's `notify`, the peer's `death` word, which
 //! the kernel marks and wakes when the peer's process ends, and the own wake word of its end

@@ -60,9 +60,10 @@ impl OwnWake {
         self.interrupts.load(Relaxed)
     }
 
-    /// The word as a sleeper loads it before its last look.
+    /// The word as a sleeper loads it before its last look. The fence w2, which stands between the
+    /// two, is what makes a ring that is seen here bring along what was stored before it.
     pub(super) fn seen(&self) -> u32 {
-        self.word.load(Acquire) // pairs: own-wake
+        self.word.load(Relaxed)
     }
 
     /// The word to sleep on.

@@ -99,6 +99,13 @@ impl OwnBytes {
         unsafe { std::ptr::copy(source.as_ptr(), target.as_ptr(), len) };
     }
 
+    /// For the fuzzer, which plays a peer that writes what it likes: stores a word at `offset`, a
+    /// multiple of 8.
+    #[cfg(fuzzing)]
+    pub fn scribble(&mut self, offset: usize, value: u64) {
+        self.store_u64(offset, value);
+    }
+
     /// Stores a word at `offset`, a multiple of 8.
     ///
     /// # Panics
