@@ -100,7 +100,8 @@ fn frames(criterion: &mut Criterion) {
     }
     group.finish();
     drop(lane);
-    drop(link);
+    // The line holds the link as well.
+    drop((line, link));
     assert!(child.wait().expect("it was started here").success());
 }
 
